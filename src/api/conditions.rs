@@ -1,0 +1,1 @@
+//! Conditions: set, merge, derive. Pure.

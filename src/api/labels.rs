@@ -1,0 +1,26 @@
+//! Labels and annotations, the only place where their names are written.
+
+/// On pods and jobs: name of the SyncSetting.
+pub const SETTING: &str = "rollcall.dev/setting";
+/// On pods: name of the EmployeeSyncJob.
+pub const JOB: &str = "rollcall.dev/job";
+/// On pods: number of the attempt, from 1.
+pub const ATTEMPT: &str = "rollcall.dev/attempt";
+/// On probe pods: name of the IntegrationProvider.
+pub const PROVIDER: &str = "rollcall.dev/provider";
+/// On connector pods: `run` or `probe`.
+pub const COMPONENT: &str = "app.kubernetes.io/component";
+/// On everything the operator makes.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Value of [`MANAGED_BY`].
+pub const MANAGER: &str = "rollcall";
+/// On pods: the run request or probe request as JSON, handed to the container by the downward API.
+pub const REQUEST: &str = "rollcall.dev/request";
+/// On a SyncSetting: a token; each new one starts exactly one job.
+pub const RUN_REQUESTED_AT: &str = "rollcall.dev/run-requested-at";
+/// On an IntegrationProvider: a token; each new one starts exactly one probe.
+pub const PROBE_REQUESTED_AT: &str = "rollcall.dev/probe-requested-at";
+/// On jobs the operator made: why (`Schedule`, `Request`, `Due`, `Approval`).
+pub const TRIGGER: &str = "rollcall.dev/trigger";
+/// On scheduled jobs: the scheduled time (RFC 3339).
+pub const SCHEDULED_TIME: &str = "rollcall.dev/scheduled-time";

@@ -1,0 +1,250 @@
+//! One stream of a setting: which records, how they are matched, which fields are sent, what may happen.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One kind of record that is kept in step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Stream {
+    /// Kind of record, as the two vendor definitions call it. Example: `people`, `costCentres`.
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z][A-Za-z0-9]*$"))]
+    pub name: String,
+    /// Whether the stream takes part in runs. Switching one stream off touches no other. Default: true.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// CEL expression over the source record (`source`) that must be true for a record to be sent. Unset: all.
+    /// Example: `source.employment.type == "INTERNAL"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub scope: Option<String>,
+    /// How a record is found in the target when no link is stored, in this order. A rule with no hit passes on to
+    /// the next, one hit links the two, several are a conflict.
+    #[serde(default, rename = "match", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub match_rules: Vec<MatchRule>,
+    /// What is sent to which field of the target. Fields that are not named are never touched.
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["to".into()]))]
+    pub fields: Vec<FieldMapping>,
+    /// What a run may do in the target.
+    #[serde(default)]
+    pub actions: Actions,
+    /// What happens to a record that no rule finds in the target: `Create` (default), `Hold` for an approval, or `Skip`.
+    #[serde(default)]
+    pub on_no_match: OnNoMatch,
+    /// Who counts as a leaver and what happens then.
+    #[serde(default)]
+    pub leaver: Leaver,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// One way to find a record in the target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MatchRule {
+    /// Field of the target that is compared with the value this stream maps to it. Example: `externalId`.
+    #[schemars(length(min = 1, max = 128))]
+    pub on: String,
+}
+
+/// What is sent to one field of the target. Exactly one of `from`, `value` and `expr` is set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("(has(self.from) ? 1 : 0) + (has(self.value) ? 1 : 0) + (has(self.expr) ? 1 : 0) == 1").message("exactly one of from, value and expr must be set"))]
+#[x_kube(validation = Rule::new("!has(self.onUnmapped) || has(self.values)").message("onUnmapped needs values"))]
+#[serde(rename_all = "camelCase")]
+pub struct FieldMapping {
+    /// Field of the target, as its definition calls it. Example: `givenName`.
+    #[schemars(length(min = 1, max = 128))]
+    pub to: String,
+    /// Path of a field of the source record. Example: `employment.position`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub from: Option<String>,
+    /// A constant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub value: Option<String>,
+    /// CEL expression over the source record. Example: `source.preferredName != null ? source.preferredName : source.firstName`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub expr: Option<String>,
+    /// `Always` (default), or `OnCreate`: sent with a new record, never changed afterwards.
+    #[serde(default)]
+    pub apply: Apply,
+    /// What an empty value means: `Keep` (default) leaves the target's value, `Clear` empties it.
+    #[serde(default)]
+    pub on_null: OnNull,
+    /// Sent when the value is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub default: Option<String>,
+    /// Translation of values. Example: `{from: FEMALE, to: F}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 512))]
+    pub values: Vec<ValueMapping>,
+    /// What happens to a value that `values` does not name: `Hold` (default) holds the record and raises the condition
+    /// UnmappedValues, `Skip` leaves the field out, `Pass` sends the value as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_unmapped: Option<OnUnmapped>,
+    /// What the value must look like, beyond what the target's definition asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validate: Option<Validation>,
+}
+
+/// When a field is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Apply {
+    #[default]
+    Always,
+    OnCreate,
+}
+
+/// What an empty value means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnNull {
+    #[default]
+    Keep,
+    Clear,
+}
+
+/// One translated value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ValueMapping {
+    /// Value of the source.
+    #[schemars(length(max = 256))]
+    pub from: String,
+    /// Value for the target; null sends the field as empty.
+    #[serde(default)]
+    #[schemars(length(max = 256))]
+    pub to: Option<String>,
+}
+
+/// What happens to a value that a value map does not name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnUnmapped {
+    #[default]
+    Hold,
+    Skip,
+    Pass,
+}
+
+/// What a value must look like. A record that breaks a rule fails with the reason; the others go on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Validation {
+    /// Fewest characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 65_536))]
+    pub min_length: Option<i32>,
+    /// Most characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 65_536))]
+    pub max_length: Option<i32>,
+    /// Regular expression (RE2 syntax) that the whole value must match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub pattern: Option<String>,
+    /// The only values allowed.
+    #[serde(default, rename = "enum", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(max = 256)))]
+    pub one_of: Vec<String>,
+}
+
+/// What a run may do in the target. What is switched off is reported as skipped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Actions {
+    /// Create records that are not in the target. Default: true.
+    #[serde(default = "yes")]
+    pub create: bool,
+    /// Change existing records, re-enabling included. Default: true. Never done in mode CreateOnly.
+    #[serde(default = "yes")]
+    pub update: bool,
+    /// Disable leavers. Default: true. Never done in mode CreateOnly.
+    #[serde(default = "yes")]
+    pub disable: bool,
+    /// Delete leavers after `leaver.deleteAfterDays`. Default: false. Never done in mode CreateOnly.
+    #[serde(default)]
+    pub delete: bool,
+}
+
+impl Default for Actions {
+    fn default() -> Self {
+        Self { create: true, update: true, disable: true, delete: false }
+    }
+}
+
+/// What happens to a record that is not in the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnNoMatch {
+    #[default]
+    Create,
+    Hold,
+    Skip,
+}
+
+/// Who counts as a leaver and what happens then. A leaver is disabled; a record that comes back is enabled again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Leaver {
+    /// CEL expression over the source record that is true for a leaver. Example: `source.status == "INACTIVE"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub when: Option<String>,
+    /// CEL expression that gives the last day (`YYYY-MM-DD`) or null. The person is a leaver from the start of the
+    /// following day in the setting's time zone. Example: `source.employment.lastWorkingDay`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub last_day: Option<String>,
+    /// What happens to a linked record that a complete read no longer contains: `Disable` (default) or `Keep`.
+    #[serde(default)]
+    pub on_absence: OnGone,
+    /// What happens to a linked record that no longer is in `scope`: `Disable` (default) or `Keep`.
+    #[serde(default)]
+    pub on_out_of_scope: OnGone,
+    /// Days after which a record that was disabled by Rollcall is deleted, when `actions.delete` is true. Default: 30.
+    #[serde(default = "thirty")]
+    #[schemars(range(min = 1, max = 3650))]
+    pub delete_after_days: i32,
+}
+
+const fn thirty() -> i32 {
+    30
+}
+
+impl Default for Leaver {
+    fn default() -> Self {
+        Self {
+            when: None,
+            last_day: None,
+            on_absence: OnGone::Disable,
+            on_out_of_scope: OnGone::Disable,
+            delete_after_days: 30,
+        }
+    }
+}
+
+/// What happens to a linked record that is gone from the source's side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnGone {
+    #[default]
+    Disable,
+    Keep,
+}
+
+/// How values of the source are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Parsing {
+    /// Date formats of the source beside `YYYY-MM-DD`, made of `YYYY`, `MM`, `DD` and separators. Example: `DD/MM/YYYY`.
+    /// A value that two formats read as different days fails its record with DateAmbiguous.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(min = 8, max = 16), regex(pattern = r"^[YMD./ -]+$")))]
+    pub date_formats: Vec<String>,
+}

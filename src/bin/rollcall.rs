@@ -1,0 +1,3 @@
+//! The one program of the product: operator, connector, records service, local runs.
+
+fn main() {}

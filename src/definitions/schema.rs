@@ -1,0 +1,94 @@
+//! What a definition says about records: streams, their fields, and the rules a value must keep. The engine and the
+//! check of a setting know a vendor only through this.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One kind of record of a vendor.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StreamSchema {
+    /// What a record is, for people.
+    #[serde(default)]
+    pub description: String,
+    /// Streams of the same vendor that must be written before this one. Example: people depend on costCentres.
+    #[serde(default)]
+    pub depends_on: Vec<String>,
+    /// Whether records can be set inactive and active again.
+    #[serde(default)]
+    pub can_disable: bool,
+    /// Whether records can be deleted.
+    #[serde(default)]
+    pub can_delete: bool,
+    /// Fields by name. Nested source fields have dotted names: `employment.position`.
+    pub fields: BTreeMap<String, FieldSchema>,
+}
+
+/// One field.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FieldSchema {
+    /// Kind of value.
+    #[serde(rename = "type", default)]
+    pub type_: FieldType,
+    /// What it is, for people.
+    #[serde(default)]
+    pub description: String,
+    /// A target needs a value for it: a setting that does not map it never becomes Ready.
+    #[serde(default)]
+    pub required: bool,
+    /// Can be read but not written; mapping to it is refused.
+    #[serde(default)]
+    pub read_only: bool,
+    /// Records can be looked up by it, so match rules may name it.
+    #[serde(default)]
+    pub lookup: bool,
+    /// Whether upper and lower case differ when values are compared (RFC 7643 section 7, `caseExact`).
+    #[serde(default = "yes")]
+    pub case_exact: bool,
+    /// Most characters.
+    #[serde(default)]
+    pub max_length: Option<usize>,
+    /// Regular expression that the whole value must match.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// The only values allowed.
+    #[serde(default, rename = "enum")]
+    pub one_of: Vec<String>,
+    /// For type Reference: the stream whose records it points at. The mapped value is the referenced record's source key.
+    #[serde(default)]
+    pub stream: Option<String>,
+    /// What must be true of the value comes from here (a page of the vendor's documentation, an RFC section).
+    #[serde(default)]
+    pub source: Option<String>,
+    /// The vendor is known to have the field but not to let it be synchronised; mapping it is refused with this text.
+    #[serde(default)]
+    pub unsupported: Option<String>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Kind of value of a field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FieldType {
+    /// Characters.
+    #[default]
+    Text,
+    /// A whole number.
+    Integer,
+    /// A number with decimals.
+    Number,
+    /// true or false.
+    Boolean,
+    /// A calendar day, `YYYY-MM-DD`.
+    Date,
+    /// An instant, RFC 3339.
+    Timestamp,
+    /// Another record of the same system.
+    Reference,
+    /// A list of texts.
+    TextList,
+}

@@ -1,0 +1,3 @@
+//! Level 1 and 2: pure behaviour, and the controllers against an in-process API server.
+
+mod crds;
