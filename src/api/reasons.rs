@@ -112,6 +112,7 @@ reasons! {
     ABSENCE_UNPROVEN = "AbsenceUnproven", Transient, "The record was not delivered, but the read was not complete; it is left alone.";
     ABSENT_KEPT = "AbsentKept", Expected, "The record is gone from the source and leaver.onAbsence is Keep.";
     ALREADY_GONE = "AlreadyGone", Expected, "The record is gone from both systems; its link is dropped.";
+    OUT_OF_SCOPE = "OutOfScope", Expected, "The stream's scope is false for the record; the message has the clause.";
     NOT_ELIGIBLE = "NotEligible", Expected, "The selected record is not in scope.";
     RUN_STOPPED = "RunStopped", Transient, "The run ended before this record's turn; the next run does it.";
     // Records: held.

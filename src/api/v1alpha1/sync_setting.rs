@@ -41,7 +41,7 @@ use super::stream::{Parsing, Stream};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
 )]
 #[x_kube(validation = Rule::new("self.sourceRef.name != self.targetRef.name").message("sourceRef and targetRef must name two different providers"))]
-#[x_kube(validation = Rule::new("!has(self.schedule) || self.schedule.startsWith('@') || self.schedule.trim().split(' ').filter(f, f != '').size() == 5").message("schedule must have five fields (minute hour day-of-month month day-of-week) or be a macro such as @daily"))]
+#[x_kube(validation = Rule::new("!has(self.schedule) || self.schedule.matches('^(@[a-z]+|[^ ]+( +[^ ]+){4})$')").message("schedule must have five fields (minute hour day-of-month month day-of-week) or be a macro such as @daily"))]
 #[serde(rename_all = "camelCase")]
 pub struct SyncSettingSpec {
     /// Provider that records are read from.
