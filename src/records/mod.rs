@@ -1,6 +1,16 @@
 //! What outlives a run: links, holds, outcomes, history, journal. One trait, two implementations: the embedded store
 //! (SQLite, encrypted) and a client of the records service that serves it to connector pods and people.
 
+pub mod client;
+pub mod clock;
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod fixtures;
+pub mod service;
+pub mod store;
+mod wire;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
