@@ -62,6 +62,9 @@ pub struct FieldSchema {
     /// What must be true of the value comes from here (a page of the vendor's documentation, an RFC section).
     #[serde(default)]
     pub source: Option<String>,
+    /// Rights that the credential needs so that the field is delivered, in the vendor's words.
+    #[serde(default)]
+    pub scopes: Vec<String>,
     /// The vendor is known to have the field but not to let it be synchronised; mapping it is refused with this text.
     #[serde(default)]
     pub unsupported: Option<String>,
