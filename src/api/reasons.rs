@@ -58,7 +58,6 @@ reasons! {
     SWITCHED_OFF = "SwitchedOff", Expected, "spec.state is Off.";
     ACTIVE = "Active", Expected, "The setting is switched on.";
     NOT_CHECKED = "NotChecked", Transient, "The object has not been looked at yet.";
-    RUN_REQUEST_WAITS = "RunRequestWaits", Expected, "A run was asked for while spec.state is Off or a provider is suspended; it starts when that ends.";
     SCHEDULE_SKIPPED = "ScheduleSkipped", Transient, "A scheduled time passed without a run: another run was unfinished, or it came too late.";
     // Waiting and running.
     WAITING_FOR_PROVIDER = "WaitingForProvider", Transient, "A provider is not Ready or is suspended; the job starts when it is.";
