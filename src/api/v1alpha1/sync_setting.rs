@@ -228,7 +228,8 @@ pub struct SyncSettingStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// The scheduled time of the last run that the schedule started.
+    /// The last scheduled time that was dealt with: a run was started for it, or it was skipped and counted in
+    /// `missedSchedules`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_schedule_time: Option<Time>,
     /// When the schedule starts the next run.
