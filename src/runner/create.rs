@@ -13,6 +13,7 @@ use super::read::{Answered, find_by_rules};
 use crate::api::reasons;
 use crate::api::v1alpha1::{Action, SyncMode};
 use crate::connectors::{ConnectorError, ErrorKind};
+use crate::engine::plan::match_values_of;
 use crate::engine::model::{Entry, Fields, Provenance, References, StreamPlan, TargetRecord, Verdict};
 use crate::records::{Intent, OutcomeResult};
 
@@ -106,7 +107,7 @@ fn prepare<'a>(input: &RunInput, stream: &str, entry: &'a Entry, announced_befor
     };
     let references = resolve(&references, ledger, &mut fields);
     fields.0.retain(|_, value| !value.is_null());
-    let match_values = input.setting.match_values_of(stream, &fields);
+    let match_values = match_values_of(&input.setting, stream, &fields);
     Pending { entry, fields, references, match_values, announced_before }
 }
 

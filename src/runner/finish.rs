@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::input::RunInput;
 use super::ledger::Ledger;
-use super::{is_whole, rules_digest};
+use super::is_whole;
 use crate::api::reasons;
 use crate::api::v1alpha1::{Counts, Held, JobType, PlanStatus, PublishPolicy, ReadStatus};
 use crate::connectors::{ConnectorError, ErrorKind};
@@ -76,9 +76,10 @@ impl RunFailure {
     }
 
     /// What is held is not what was approved.
-    pub(super) fn plan_changed(held: Option<Held>, known: &SettingRecord) -> Self {
-        let now = held.as_ref().map_or("nothing is held now".to_owned(), |held| format!("held now: {}", held.digest));
-        let message = format!("what is held is no longer what was approved ({now}); nothing was written");
+    pub(super) fn plan_changed(held: &Held, known: &SettingRecord) -> Self {
+        let digest = &held.digest;
+        let message = format!("what is held is no longer what was approved (held now: {digest}); nothing was written");
+        let held = Some(held.clone());
         let setting = Some(SettingRecord { held: held.clone(), ..known.clone() });
         Self { held, setting, ..Self::new(ExitCode::Configuration, reasons::PLAN_CHANGED, message) }
     }
@@ -235,7 +236,7 @@ fn setting_after(input: &RunInput, plan: &Plan, known: &SettingRecord) -> Option
         .flat_map(|stream| &stream.entries)
         .any(|entry| matches!(entry.held, Some(reasons::FIRST_RUN | reasons::RULES_CHANGED)));
     let published_rules =
-        if waits_for_publishing { known.published_rules.clone() } else { Some(rules_digest(&input.setting)) };
+        if waits_for_publishing { known.published_rules.clone() } else { Some(input.setting.rules_digest().to_owned()) };
     Some(SettingRecord { published_rules, held: plan.held.clone() })
 }
 

@@ -21,7 +21,6 @@ pub use input::RunInput;
 pub use progress::{NoProgress, RunProgress, Stage};
 
 use crate::api::v1alpha1::{JobType, PublishPolicy};
-use crate::engine::compile::CompiledSetting;
 use crate::engine::plan::{PlanInput, PlanOutcome, Published, plan};
 use crate::records::SettingRecord;
 
@@ -68,7 +67,7 @@ async fn attempt(
     let plan = match planned {
         PlanOutcome::Planned(plan) => plan,
         PlanOutcome::NothingHeld(plan) => return Ok(finish::nothing_held(input, &plan, &known)),
-        PlanOutcome::PlanChanged { held } => return Err(RunFailure::plan_changed(held, &known)),
+        PlanOutcome::PlanChanged(held) => return Err(RunFailure::plan_changed(&held, &known)),
     };
     let mut ledger = ledger::Ledger::new(input, &plan, links, facts);
     if input.type_.writes() {
@@ -85,13 +84,9 @@ fn published(input: &RunInput, known: &SettingRecord) -> Published {
     match (input.spec.publish, &known.published_rules) {
         (PublishPolicy::Automatic, _) => Published::Yes,
         (PublishPolicy::Manual, None) => Published::FirstRun,
-        (PublishPolicy::Manual, Some(rules)) if *rules == rules_digest(&input.setting) => Published::Yes,
+        (PublishPolicy::Manual, Some(rules)) if rules == input.setting.rules_digest() => Published::Yes,
         (PublishPolicy::Manual, Some(_)) => Published::RulesChanged,
     }
-}
-
-fn rules_digest(setting: &CompiledSetting) -> String {
-    setting.rules_digest()
 }
 
 /// Whether a run looks at every record of every stream, so that what it finds out holds for the setting as a whole.

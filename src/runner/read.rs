@@ -11,7 +11,7 @@ use super::progress::{RunProgress, Stage};
 use crate::api::reasons;
 use crate::connectors::ErrorKind;
 use crate::engine::model::{Link, Read, ReadProof, SourceRecord, TargetRecord};
-use crate::engine::plan::StreamInput;
+use crate::engine::plan::{StreamInput, match_values};
 
 /// How many single look-ups are under way at once; the provider's rate budget limits them further.
 const LOOKUPS_AT_ONCE: usize = 8;
@@ -31,12 +31,18 @@ pub(super) async fn streams(
         };
         streams.insert(name, read);
     }
+    // The others are not part of the run, but records may refer to theirs.
+    for other in input.setting.streams() {
+        if !streams.contains_key(&other.name) {
+            streams.insert(other.name.clone(), links_only(input, &other.name).await?);
+        }
+    }
     Ok(streams)
 }
 
 /// Names of the streams that the run is about.
 fn selected_streams(input: &RunInput) -> Result<Vec<String>, RunFailure> {
-    let enabled: Vec<String> = input.setting.streams().map(|stream| stream.name().to_owned()).collect();
+    let enabled: Vec<String> = input.setting.streams().iter().map(|stream| stream.name.clone()).collect();
     let wanted = &input.selector.streams;
     if let Some(unknown) = wanted.iter().find(|name| !enabled.contains(name)) {
         return Err(RunFailure::configuration(format!(
@@ -58,17 +64,24 @@ async fn stream(input: &RunInput, name: &str, progress: &dyn RunProgress) -> Res
     Ok(StreamInput { source, target, target_complete, links })
 }
 
+async fn links_only(input: &RunInput, name: &str) -> Result<StreamInput, RunFailure> {
+    let links = input.records.links(name).await?;
+    let source =
+        Read { records: Vec::new(), unreadable: Vec::new(), pages: 0, declared_total: None, proof: ReadProof::Selected };
+    Ok(StreamInput { source, target: Vec::new(), target_complete: false, links })
+}
+
 async fn source_records(
     input: &RunInput,
     name: &str,
     progress: &dyn RunProgress,
 ) -> Result<Read<SourceRecord>, RunFailure> {
-    let wanted = input.setting.wanted(name);
+    let wanted = input.setting.stream(name).map(|stream| stream.wanted.as_slice()).unwrap_or_default();
     if input.selector.keys.is_empty() {
         let advance = |done, total| progress.advance(Stage::ReadSource, name, done, total);
-        return Ok(input.source.read(name, &wanted, &advance).await.map_err(RunFailure::source)?);
+        return Ok(input.source.read(name, wanted, &advance).await.map_err(RunFailure::source)?);
     }
-    Ok(input.source.read_keys(name, &input.selector.keys, &wanted).await.map_err(RunFailure::source)?)
+    Ok(input.source.read_keys(name, &input.selector.keys, wanted).await.map_err(RunFailure::source)?)
 }
 
 /// The whole stream of the target. An incomplete list could hide a record and lead to a duplicate, so it ends the run
@@ -126,7 +139,7 @@ async fn looked_up_target(
     let mut records: BTreeMap<String, TargetRecord> =
         linked.into_iter().map(|record| (record.id.clone(), record)).collect();
     let answers: Vec<Answered> = futures::stream::iter(&source.records)
-        .map(|record| async move { find_by_rules(input, name, &input.setting.match_values(name, record)).await })
+        .map(|record| async move { find_by_rules(input, name, &match_values(&input.setting, name, record)).await })
         .buffer_unordered(LOOKUPS_AT_ONCE)
         .try_collect()
         .await?;

@@ -11,9 +11,12 @@ mod diff;
 mod digest;
 mod guard;
 mod identify;
+mod lookups;
 mod mapping;
 mod references;
 mod stream;
+
+pub use lookups::{match_values, match_values_of};
 
 use std::collections::{BTreeMap, BTreeSet};
 

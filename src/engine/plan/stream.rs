@@ -77,8 +77,12 @@ fn identify<'a>(stream: &'a CompiledStream, read: &'a StreamInput, input: &PlanI
 /// Notes which target records the source keys of a stream stand for.
 fn note(work: &Work<'_>, directory: &mut Directory) {
     let name = &work.stream.name;
+    // A selected read says nothing about the others: their links stand.
+    let read = &work.input.source;
+    let asked: HashSet<&str> = read.records.iter().map(|record| record.key.as_str()).collect();
+    let is_in_doubt = |key: &str| read.proof != ReadProof::Selected || asked.contains(key);
     for link in &work.input.links {
-        if !work.index.is_gone(link) {
+        if !is_in_doubt(&link.source_key) || !work.index.is_gone(link) {
             directory.note(name, &link.source_key, Known::Record(link.target_id.clone()));
         }
     }
