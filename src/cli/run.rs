@@ -22,9 +22,9 @@ use crate::api::v1alpha1::{
 };
 use crate::api::{API_VERSION, v1alpha1::EmployeeSyncJobStatus};
 use crate::connectors::factory;
-use crate::contract::{DefinitionSource, ExitCode as RunExit, ProviderRequest};
-use crate::records::store::MasterKey;
-use crate::records::{Outcome, OutcomeQuery, Records, Scope, SqliteStore};
+use crate::contract::{DefinitionSource, ExitCode as RunExit, JobEnd, ProviderRequest};
+use crate::records::store::{MasterKey, SqliteStore};
+use crate::records::{Outcome, OutcomeQuery, Records, Scope};
 use crate::runner::{self, Finished, RunFailure, RunInput, connect};
 
 /// Local runs have no uid; their records belong to namespace, setting and this word.
@@ -299,7 +299,7 @@ async fn outcomes(input: &RunInput, spec: &EmployeeSyncJobSpec) -> Vec<Outcome> 
 fn print(name: &str, spec: EmployeeSyncJobSpec, finished: &Finished, outcomes: &[Outcome], format: Format) {
     let shows_records = !spec.type_.writes();
     let previous = EmployeeSyncJobStatus::default();
-    let status = crate::contract::finished_status(&previous, &finished.result, finished.exit, None, Timestamp::now());
+    let status = JobEnd::from_result(&finished.result).status(&previous, None, Timestamp::now());
     if format == Format::Table {
         output::print(&table(&status, outcomes));
         return;

@@ -17,7 +17,8 @@ use crate::connectors::factory;
 use crate::contract::{
     CONTRACT_VERSION, ExitCode, PodRequest, PodResult, ProbeRequest, ProbeResult, ProviderRequest, RunRequest, paths,
 };
-use crate::records::{Records, Scope, SqliteStore, StoreError, client};
+use crate::records::store::SqliteStore;
+use crate::records::{Records, Scope, StoreError, client};
 
 /// Where the pod's files are; tests use a folder of their own.
 #[derive(Clone, Debug)]
