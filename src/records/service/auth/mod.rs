@@ -5,8 +5,6 @@
 
 mod keys;
 mod pods;
-#[cfg(test)]
-mod tests;
 mod token;
 
 use async_trait::async_trait;
