@@ -95,3 +95,15 @@ pub(crate) fn link(stream: &str, key: &str) -> Link {
 pub(crate) fn intent(stream: &str, key: &str, run: &str) -> Intent {
     Intent { stream: stream.into(), source_key: key.into(), run_id: run.into(), at: at(1) }
 }
+
+/// A certificate for `localhost` that signs itself, and its key, both in PEM.
+pub(crate) fn self_signed() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    (pem("CERTIFICATE", made.cert.der()), pem("PRIVATE KEY", &made.signing_key.serialize_der()))
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
