@@ -15,7 +15,7 @@ use std::fmt;
 use crate::api::v1alpha1::{Stream, SyncMode, SyncSettingSpec};
 use crate::definitions::schema::StreamSchema;
 
-pub(crate) use compiled::{CompiledField, CompiledLeaver, Input, Scope};
+pub(crate) use compiled::{CompiledField, Input, Scope};
 pub use compiled::{CompiledSetting, CompiledStream};
 use suggest::suggestion;
 

@@ -15,7 +15,7 @@ pub(super) fn suggestion<S: AsRef<str>>(name: &str, known: impl IntoIterator<Ite
         .iter()
         .map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
         .min()
-        .filter(|(distance, candidate)| *distance * 3 <= name.chars().count().max(candidate.chars().count()));
+        .filter(|(distance, candidate)| *distance * 5 <= name.chars().count().max(candidate.chars().count()) * 2);
     let listed = known.iter().take(MOST_NAMES).cloned().collect::<Vec<_>>().join(", ");
     let more = known.len().saturating_sub(MOST_NAMES);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Draft;
-use super::diff::remove;
+use super::diff::{remove, sent_once};
 use super::identify::Identity;
 use super::stream::Work;
 use crate::api::reasons;
@@ -32,6 +32,9 @@ fn draft(work: &Work<'_>, link: &Link) -> Draft {
     if !work.input.source.proof.is_complete() {
         return skip(reasons::ABSENCE_UNPROVEN, "the source did not deliver the record, but its read was not complete");
     }
+    if work.mode == SyncMode::CreateOnly {
+        return sent_once(link);
+    }
     match work.index.by_link(key) {
         Some(Identity::Missing) | None => skip(reasons::ALREADY_GONE, "gone from source and target"),
         Some(Identity::Conflict(reason, message)) => {
@@ -39,7 +42,7 @@ fn draft(work: &Work<'_>, link: &Link) -> Draft {
             draft.entry.verdict = Verdict::Conflict;
             draft
         }
-        _ if work.mode == SyncMode::Mirror && work.stream.leaver.on_absence == OnGone::Keep => {
+        _ if work.stream.leaver.on_absence == OnGone::Keep => {
             skip(reasons::ABSENT_KEPT, "gone from the source; leaver.onAbsence is Keep")
         }
         Some(Identity::Linked(target)) => remove(work, key, target, reasons::LEAVER_ABSENT),

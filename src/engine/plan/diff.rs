@@ -15,7 +15,7 @@ use crate::api::reasons;
 use crate::api::v1alpha1::{Apply, OnNoMatch, OnNull, SyncMode};
 use crate::definitions::schema::FieldType;
 use crate::engine::compile::{CompiledField, CompiledStream};
-use crate::engine::model::{Entry, Fields, Reference, References, TargetRecord, Verdict};
+use crate::engine::model::{Entry, Fields, Link, Reference, References, TargetRecord, Verdict};
 use crate::engine::value::{as_text, comparable, is_empty};
 
 impl Draft {
@@ -58,6 +58,16 @@ pub(super) fn settled(record: &Record<'_>) -> Option<Draft> {
     }
 }
 
+/// In mode `CreateOnly` a linked record was sent once; whether the target still has it makes no difference: sending it
+/// again could only make a duplicate.
+pub(super) fn sent_once(link: &Link) -> Draft {
+    let mut draft = Draft::new(&link.source_key, Verdict::Unchanged, reasons::EXISTS, CREATE_ONLY);
+    draft.entry.target_id = Some(link.target_id.clone());
+    draft
+}
+
+const CREATE_ONLY: &str = "mode CreateOnly never changes it";
+
 /// A record that has left: it is never created.
 pub(super) fn leaver(work: &Work<'_>, record: &Record<'_>, reason: &'static str) -> Draft {
     let key = &record.source.key;
@@ -76,8 +86,7 @@ pub(super) fn leaver(work: &Work<'_>, record: &Record<'_>, reason: &'static str)
 pub(super) fn remove(work: &Work<'_>, key: &str, target: &TargetRecord, reason: &'static str) -> Draft {
     let stream = work.stream;
     if work.mode == SyncMode::CreateOnly {
-        return Draft::new(key, Verdict::Unchanged, reasons::EXISTS, "mode CreateOnly never changes it")
-            .of(target, false);
+        return Draft::new(key, Verdict::Unchanged, reasons::EXISTS, CREATE_ONLY).of(target, false);
     }
     let draft = if target.active {
         if !stream.can_disable {
@@ -219,7 +228,7 @@ impl<'a, 'b> Desired<'a, 'b> {
 
     fn update(&self, work: &Work<'_>, target: &TargetRecord) -> Draft {
         if work.mode == SyncMode::CreateOnly {
-            return self.draft(Verdict::Unchanged, reasons::EXISTS, "mode CreateOnly never changes it");
+            return self.draft(Verdict::Unchanged, reasons::EXISTS, CREATE_ONLY);
         }
         if let Some(failure) = first_failure(self.applying(false)) {
             return Draft::failed(&self.record.source.key, &failure);
@@ -297,7 +306,7 @@ impl<'a, 'b> Desired<'a, 'b> {
                 reasons::REFERENCE_UNRESOLVED,
                 field.to
             )),
-            Some(Known::Record(id)) if as_text(current).as_ref() == Some(id) => {}
+            Some(Known::Record(id) | Known::Matched(id)) if as_text(current).as_ref() == Some(id) => {}
             Some(_) => {
                 let reference = Reference { stream: stream.clone(), source_key: Some(key) };
                 write.references.insert(field.to.clone(), reference);

@@ -121,6 +121,7 @@ pub fn plan(input: &PlanInput<'_>) -> PlanOutcome {
 /// All streams before the limits are applied.
 struct DraftPlan {
     streams: Vec<DraftStream>,
+    directory: references::Directory,
     next_due: Option<Timestamp>,
     unmapped_fields: BTreeSet<String>,
 }
@@ -163,11 +164,12 @@ fn drop_unapproved_links(stream: &mut DraftStream, released: Option<&Release>, p
 }
 
 fn finish(mut draft: DraftPlan, held: Option<Held>, released: Option<&Release>, input: &PlanInput<'_>) -> Plan {
+    draft.streams.iter_mut().for_each(|stream| drop_unapproved_links(stream, released, input.published));
+    references::drop_waiting(&mut draft.streams, &draft.directory);
     let digest = digest::whole(&draft.streams, input.digest_key);
-    let streams = draft.streams.iter_mut().map(|stream| {
-        drop_unapproved_links(stream, released, input.published);
-        let mut plan = stream.plan.clone();
-        plan.entries = stream.drafts.drain(..).map(|draft| draft.entry).collect();
+    let streams = draft.streams.into_iter().map(|stream| {
+        let mut plan = stream.plan;
+        plan.entries = stream.drafts.into_iter().map(|draft| draft.entry).collect();
         plan
     });
     let streams = streams.collect();

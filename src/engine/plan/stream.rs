@@ -48,7 +48,7 @@ pub(super) fn plan_all(input: &PlanInput<'_>) -> DraftPlan {
     let mut unmapped_fields = BTreeSet::new();
     let next_due = all.iter().filter_map(next_due).min();
     let streams = all.iter().map(|work| draft(work, &directory, &mut unmapped_fields)).collect();
-    DraftPlan { streams, next_due, unmapped_fields }
+    DraftPlan { streams, directory, next_due, unmapped_fields }
 }
 
 fn identify<'a>(stream: &'a CompiledStream, read: &'a StreamInput, input: &PlanInput<'_>) -> Work<'a> {
@@ -90,7 +90,7 @@ fn note(work: &Work<'_>, directory: &mut Directory) {
     for record in &work.records {
         match &record.identity {
             Identity::Matched(target) => {
-                directory.note(name, &record.source.key, Known::Record(target.id.clone()));
+                directory.note(name, &record.source.key, Known::Matched(target.id.clone()));
             }
             Identity::Missing => {
                 let is_new = matches!(record.class, Class::InScope { .. });
@@ -163,6 +163,13 @@ fn considered(
     unmapped: &mut BTreeSet<String>,
 ) -> Result<Draft, OutOfScope> {
     let key = &record.source.key;
+    let is_to_be_sent = matches!(record.class, Class::Leaver(_) | Class::InScope { .. });
+    if is_to_be_sent
+        && work.mode == SyncMode::CreateOnly
+        && let Some(link) = work.index.link(key)
+    {
+        return Ok(diff::sent_once(link));
+    }
     Ok(match &record.class {
         Class::Failed(failure) => Draft::failed(key, failure),
         Class::Leaver(reason) => match diff::settled(record) {
