@@ -49,10 +49,9 @@ async fn two_runs_of_one_setting_never_work_at_the_same_time() {
     let world = World::with(people(100)).await;
     let (first, second) = (world.input(JobType::Sync, "a", 1), world.input(JobType::Sync, "b", 1));
 
-    let (first, second) = tokio::join!(
-        runner::run(&first, &CancellationToken::new(), &NoProgress),
-        runner::run(&second, &CancellationToken::new(), &NoProgress)
-    );
+    let cancel = CancellationToken::new();
+    let (first, second) =
+        tokio::join!(runner::run(&first, &cancel, &NoProgress), runner::run(&second, &cancel, &NoProgress));
 
     let reasons = [first.result.reason.as_str(), second.result.reason.as_str()];
     assert!(reasons.contains(&"AnotherRun"), "{reasons:?}");

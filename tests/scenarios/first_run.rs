@@ -22,7 +22,7 @@ async fn two_thousand_people_are_created_once_and_then_left_alone() {
 
     assert_done(&second, 204);
     assert_eq!(world.writes(), [], "nothing is written");
-    let reads: u64 = world.travelperk.counts().iter().map(|route| route.requests).sum();
+    let reads: u64 = world.travelperk.counts().iter().map(|route| route.count).sum();
     let pages = active.div_ceil(50) as u64;
     assert!(reads <= pages + 5, "{reads} reads for {pages} pages");
 }
