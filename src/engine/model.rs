@@ -241,9 +241,21 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// Create it. `references` are set in the create where the referenced record is known by then, else afterwards.
-    Create { fields: Fields, references: References },
+    Create {
+        /// Values by the target's field names.
+        fields: Fields,
+        /// References to other records.
+        references: References,
+    },
     /// Change it: null empties a field. `enable` re-enables it as well. Either part may be empty.
-    Update { changes: Fields, references: References, enable: bool },
+    Update {
+        /// New values of the fields that differ; null empties one.
+        changes: Fields,
+        /// References that differ.
+        references: References,
+        /// Whether the record is enabled again.
+        enable: bool,
+    },
     /// Disable it.
     Disable,
     /// Delete it.

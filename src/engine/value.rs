@@ -204,7 +204,7 @@ impl Rules {
         if self.patterns.iter().any(|pattern| !pattern.is_match(&text)) {
             return Err(invalid("it does not match the pattern"));
         }
-        if self.one_of.iter().any(|allowed| !allowed.iter().any(|one| *one == text)) {
+        if self.one_of.iter().any(|allowed| !allowed.contains(&text)) {
             return Err(invalid("it is not one of the allowed values"));
         }
         Ok(())
@@ -221,7 +221,8 @@ pub(crate) fn whole_pattern(pattern: &str) -> Result<Regex, String> {
 
 /// Bytes as hexadecimal digits.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// A value in the form in which two of the same field are compared and looked up; None when it is empty.

@@ -83,7 +83,8 @@ impl Checker<'_, '_> {
                 format!("enable a stream '{stream}' in this setting"),
             ),
             None => {
-                self.problem(".to", "the target's definition does not say what it refers to", "correct the definition")
+                let rule = "the target's definition does not say what it refers to";
+                self.problem(".to", rule, "correct the definition");
             }
         }
     }

@@ -136,12 +136,12 @@ fn declare_for_null(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_member_overload("trim", "null_trim", NULL_TYPE, Vec::<Type>::new(), |_| Ok(CowVal::owned(CelNull)))
 }
 
-#[expect(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "the crate's signature of a function")]
+#[expect(clippy::unnecessary_wraps, reason = "the crate's signature of a function")]
 fn no<'b, 'v>(_: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
     Ok(CowVal::owned(CelBool::from(false)))
 }
 
-#[expect(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "the crate's signature of a function")]
+#[expect(clippy::unnecessary_wraps, reason = "the crate's signature of a function")]
 fn zero<'b, 'v>(_: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
     Ok(CowVal::owned(CelInt::from(0)))
 }

@@ -207,7 +207,7 @@ impl<'a, 'b> Desired<'a, 'b> {
         for (field, mapped) in self.applying(true) {
             match mapped {
                 Ok(Mapped::Value { value, is_default }) => {
-                    self.put(field, value, *is_default, &Value::Null, &mut write)
+                    self.put(field, value, *is_default, &Value::Null, &mut write);
                 }
                 Ok(Mapped::Unmapped) => {
                     is_incomplete |= field.schema.required;
@@ -239,15 +239,15 @@ impl<'a, 'b> Desired<'a, 'b> {
             match mapped {
                 Ok(Mapped::Value { value, is_default }) => self.put(field, value, *is_default, current, &mut write),
                 Ok(Mapped::Unmapped) => write.unmapped.push(field.to.clone()),
-                Ok(Mapped::Empty) if field.on_null == OnNull::Keep => {
-                    if field.schema.required && is_empty(current) {
+                Ok(empty @ (Mapped::Empty | Mapped::Emptied)) => {
+                    let keeps = *empty == Mapped::Empty && field.on_null == OnNull::Keep;
+                    if field.schema.required && (!keeps || is_empty(current)) {
                         return Draft::failed(&self.record.source.key, &required(field));
                     }
+                    if !keeps && !is_empty(current) {
+                        clear(field, &mut write);
+                    }
                 }
-                Ok(Mapped::Empty | Mapped::Emptied) if field.schema.required => {
-                    return Draft::failed(&self.record.source.key, &required(field));
-                }
-                Ok(Mapped::Empty | Mapped::Emptied) if !is_empty(current) => clear(field, &mut write),
                 _ => {}
             }
         }

@@ -34,11 +34,19 @@ pub(super) enum Identity<'a> {
 pub(super) struct Index<'a> {
     target_complete: bool,
     by_id: HashMap<&'a str, &'a TargetRecord>,
-    /// For each match rule: its field and the target records by the value they have in it.
-    rules: Vec<(usize, &'a CompiledField, HashMap<String, Vec<&'a TargetRecord>>)>,
+    rules: Vec<Rule<'a>>,
     links: HashMap<&'a str, &'a Link>,
     /// Source keys by the target record that they are linked to.
     owners: HashMap<&'a str, Vec<&'a str>>,
+}
+
+/// One match rule.
+struct Rule<'a> {
+    /// Index of its field.
+    position: usize,
+    field: &'a CompiledField,
+    /// Target records by the value that they have in it.
+    hits: HashMap<String, Vec<&'a TargetRecord>>,
 }
 
 impl<'a> Index<'a> {
@@ -57,7 +65,7 @@ impl<'a> Index<'a> {
                     hits.entry(value).or_default().push(record);
                 }
             }
-            Some((*position, field, hits))
+            Some(Rule { position: *position, field, hits })
         };
         Self {
             target_complete: input.target_complete,
@@ -103,7 +111,7 @@ impl<'a> Index<'a> {
 
     fn by_rules(&self, key: &str, mapped: &[Result<Mapped, Failure>]) -> Identity<'a> {
         let mut earlier: Vec<(&CompiledField, String)> = Vec::new();
-        for (position, field, hits) in &self.rules {
+        for Rule { position, field, hits } in &self.rules {
             let value = match mapped.get(*position) {
                 Some(Err(failure)) => return Identity::Failed(failure.clone()),
                 // A default is shared by many: it identifies nobody.

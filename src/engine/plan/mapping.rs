@@ -47,7 +47,7 @@ pub(super) fn map(
             |error: ValueError| Failure { reason: error.reason, message: format!("field '{}': {error}", field.to) };
         value.map(|value| Mapped::Value { value, is_default }).map_err(fail)
     };
-    match translate(field, raw) {
+    match translate(field, &raw) {
         Translated::Value(value) => checked(&value, false),
         Translated::Other(mapped) => Ok(mapped),
         Translated::Empty => match &field.default {
@@ -64,14 +64,14 @@ enum Translated {
 }
 
 /// Applies the value map. An empty value is translated only when the map names it (`from: ""`).
-fn translate(field: &CompiledField, raw: Value) -> Translated {
-    let is_blank = is_empty(&raw);
+fn translate(field: &CompiledField, raw: &Value) -> Translated {
+    let is_blank = is_empty(raw);
     let unmapped = if is_blank { Translated::Empty } else { Translated::Value(raw.clone()) };
     // A list is translated element by element nowhere: the check of the setting refuses it.
     if field.values.is_empty() || field.schema.type_ == FieldType::TextList && raw.is_array() {
         return unmapped;
     }
-    let text = if is_blank { String::new() } else { as_text(&raw).unwrap_or_default() };
+    let text = if is_blank { String::new() } else { as_text(raw).unwrap_or_default() };
     match field.values.iter().find(|entry| entry.from.trim_end() == text) {
         Some(entry) => match &entry.to {
             Some(to) if !to.trim().is_empty() => Translated::Value(Value::String(to.clone())),

@@ -54,7 +54,16 @@ pub(super) fn plan_all(input: &PlanInput<'_>) -> DraftPlan {
 fn identify<'a>(stream: &'a CompiledStream, read: &'a StreamInput, input: &PlanInput<'_>) -> Work<'a> {
     let index = Index::new(stream, read);
     let mut records: Vec<Record<'a>> = Vec::with_capacity(read.source.records.len());
+    let repeated = repeated(read);
     for source in &read.source.records {
+        if repeated.contains(source.key.as_str()) {
+            let class = Class::Failed(Failure {
+                reason: reasons::SOURCE_UNREADABLE,
+                message: "the source delivered this key more than once".into(),
+            });
+            records.push(Record { source, class, mapped: Vec::new(), identity: Identity::NotAsked });
+            continue;
+        }
         let body = source.body.expose();
         let context = stream.view.context(body);
         let formats = &input.setting.formats;
@@ -72,6 +81,14 @@ fn identify<'a>(stream: &'a CompiledStream, read: &'a StreamInput, input: &PlanI
     }
     refuse_shared(records.iter_mut().map(|record| &mut record.identity));
     Work { stream, input: read, index, records, mode: input.mode, now: input.now }
+}
+
+/// Keys that the source delivered more than once: which of the records is meant cannot be told.
+fn repeated(read: &StreamInput) -> HashSet<&str> {
+    let mut seen = HashSet::new();
+    let keys = read.source.records.iter().map(|record| record.key.as_str());
+    let keys = keys.chain(read.source.unreadable.iter().map(|record| record.key.as_str()));
+    keys.filter(|key| !seen.insert(*key)).collect()
 }
 
 /// Notes which target records the source keys of a stream stand for.
@@ -118,7 +135,12 @@ fn draft(work: &Work<'_>, directory: &Directory, unmapped: &mut BTreeSet<String>
     let mut drafts: Vec<Draft> = Vec::new();
     for record in &work.records {
         match considered(work, record, directory, unmapped) {
-            Ok(draft) => drafts.push(draft),
+            Ok(mut draft) => {
+                if matches!(draft.entry.verdict, Verdict::Fail | Verdict::Conflict) {
+                    draft.entry.target_id = work.index.link(&record.source.key).map(|link| link.target_id.clone());
+                }
+                drafts.push(draft);
+            }
             Err(left_out) => out_of_scope.push(left_out),
         }
     }

@@ -171,21 +171,24 @@ proptest! {
         let mut world = world;
         let plan = world.plan();
         apply(&mut world, &plan);
-        // What a hold kept back stays; what was a duplicate may be told apart once its twin is linked: but nothing that
-        // was written is written again.
-        let written: BTreeSet<String> = writes(&plan).iter().map(|entry| entry.source_key.clone()).collect();
-        let again = world.plan();
-        for entry in writes(&again) {
-            prop_assert!(!written.contains(&entry.source_key), "{:?} is written again", entry);
-        }
         if plan.counts().held == 0 && plan.counts().conflicts == 0 {
-            prop_assert_eq!(writes(&again).len(), 0);
+            prop_assert_eq!(writes(&world.plan()).len(), 0);
         }
+        // Correcting one record can end another one's conflict, and then a reference to that one can be set: but it
+        // comes to rest, whatever the input was.
+        for _ in 0..4 {
+            let plan = world.plan();
+            apply(&mut world, &plan);
+        }
+        prop_assert_eq!(writes(&world.plan()).len(), 0);
     }
 
     #[test]
-    fn an_incomplete_read_removes_nobody_without_evidence_in_the_record(world in world()) {
-        prop_assume!(!world.proof.is_complete());
+    fn an_incomplete_read_removes_nobody_without_evidence_in_the_record(
+        world in world(),
+        proof in prop::sample::select(vec![ReadProof::ReadsDisagree, ReadProof::TotalDisagrees, ReadProof::Selected]),
+    ) {
+        let world = world.with(|world| world.proof = proof);
         let delivered: BTreeSet<&String> = world.source.iter().map(|(key, _)| key).collect();
         for stream in &world.plan().streams {
             for entry in &stream.entries {

@@ -188,3 +188,21 @@ fn an_action_that_is_switched_off_is_skipped_and_named() {
         assert!(world.entry(key).message.contains(&format!("actions.{action} is false")));
     }
 }
+
+#[test]
+fn a_day_whose_midnight_does_not_exist_begins_when_the_clock_goes_on() {
+    // Summer time in Cairo began at the midnight before 24 April 2026: 00:00 became 01:00 (UTC+3).
+    let world = World::new().person("a", json!({"lastDay": "2026-04-23"})).with(|world| {
+        world.zone = "Africa/Cairo";
+        world.now = "2026-04-23T12:00:00Z".parse().unwrap();
+    });
+    assert_eq!(world.plan().next_due, Some("2026-04-23T22:00:00Z".parse().unwrap()));
+}
+
+#[test]
+fn a_key_that_is_delivered_twice_fails_rather_than_being_written_twice() {
+    let world = World::new().in_step("a").person("a", json!({"name": "Other", "status": "LEFT"}));
+    assert_eq!(world.plan().counts().failed, 2);
+    assert_eq!(world.plan().counts().considered, 2);
+    assert_eq!(world.verdict("a"), ("fail", "SourceUnreadable"));
+}
