@@ -25,9 +25,9 @@ use self::issuer::Cluster;
 use self::metrics::Metrics;
 use self::routes::Service;
 use self::tls::Certificate;
+use super::StoreError;
 use super::clock::{Clock, system_clock};
 use super::store::{MasterKey, Retention, SqliteStore};
-use super::StoreError;
 
 /// What tokens for the service are issued for.
 pub const AUDIENCE: &str = "rollcall-records";
@@ -143,7 +143,8 @@ pub(crate) async fn run(
     tokio::spawn(certificate.watch(tls.clone(), shutdown.clone()));
     tokio::spawn(prune_daily(store, retention, clock, metrics, shutdown.clone()));
     let plain = tokio::net::TcpListener::from_std(metrics_listener)?;
-    let plain = axum::serve(plain, routes::operations(service.clone())).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let plain = axum::serve(plain, routes::operations(service.clone()))
+        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
     tokio::spawn(async move {
         if let Err(error) = plain.await {
             tracing::error!(%error, "metrics are no longer served");

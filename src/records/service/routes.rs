@@ -133,7 +133,8 @@ fn authorization(headers: &HeaderMap) -> Option<&str> {
 
 async fn read_body(body: Body) -> Result<Bytes, Response> {
     axum::body::to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| {
-        let message = format!("the request is larger than {MAX_BODY_BYTES} bytes or was cut off: commit smaller batches");
+        let message =
+            format!("the request is larger than {MAX_BODY_BYTES} bytes or was cut off: commit smaller batches");
         answer(StatusCode::PAYLOAD_TOO_LARGE, &Refusal::Invalid { message })
     })
 }
@@ -162,7 +163,10 @@ async fn call(records: &dyn Records, method: Method, body: &[u8]) -> Result<Repl
         }
         Method::Commit => {
             let request: CommitRequest = parse(body)?;
-            reply(&records.commit(&request.run_id, request.attempt, &request.batch).await?, request.batch.outcomes.len())
+            reply(
+                &records.commit(&request.run_id, request.attempt, &request.batch).await?,
+                request.batch.outcomes.len(),
+            )
         }
         Method::Announce => {
             let request: AnnounceRequest = parse(body)?;
@@ -185,7 +189,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, StoreError> {
     // serde_json's message may quote a value, so only the place is passed on.
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        StoreError::Invalid(format!("the request's body is not what this version expects (line {line}, column {column})"))
+        StoreError::Invalid(format!(
+            "the request's body is not what this version expects (line {line}, column {column})"
+        ))
     })
 }
 
@@ -194,7 +200,8 @@ fn list<T: Serialize>(items: &[T]) -> Result<Reply, StoreError> {
 }
 
 fn reply<T: Serialize>(value: &T, count: usize) -> Result<Reply, StoreError> {
-    let json = serde_json::to_vec(value).map_err(|_| StoreError::Invalid("an answer cannot be written as JSON".into()))?;
+    let json =
+        serde_json::to_vec(value).map_err(|_| StoreError::Invalid("an answer cannot be written as JSON".into()))?;
     Ok(Reply { json, count })
 }
 

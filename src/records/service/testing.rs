@@ -109,8 +109,7 @@ pub(crate) fn pod_claims(namespace: &str, pod: &str) -> Value {
 /// Claims of a token that was minted for a ServiceAccount without a pod.
 pub(crate) fn account_claims(namespace: &str, account: &str) -> Value {
     let mut claims = pod_claims(namespace, "none");
-    claims["kubernetes.io"] =
-        json!({"namespace": namespace, "serviceaccount": {"name": account, "uid": "sa"}});
+    claims["kubernetes.io"] = json!({"namespace": namespace, "serviceaccount": {"name": account, "uid": "sa"}});
     claims
 }
 

@@ -50,7 +50,11 @@ async fn tokens_for_others_of_others_or_of_another_time_are_refused() {
     ] {
         is_forbidden(read_with(&service, &changed(&good, claim, value)).await, why);
     }
-    assert_eq!(read_with(&service, &changed(&good, "exp", json!(now - 29))).await, Ok(()), "clocks may differ a little");
+    assert_eq!(
+        read_with(&service, &changed(&good, "exp", json!(now - 29))).await,
+        Ok(()),
+        "clocks may differ a little"
+    );
     service.clock.advance(exp - now + 31);
     is_forbidden(read_with(&service, &good).await, "expired");
 }

@@ -30,7 +30,8 @@ impl ScopedStore {
     }
 
     pub(super) fn seal<T: Serialize>(&self, row: &[u8], value: &T) -> Result<Vec<u8>, StoreError> {
-        let json = serde_json::to_vec(value).map_err(|_| StoreError::Invalid("a value cannot be written as JSON".into()))?;
+        let json =
+            serde_json::to_vec(value).map_err(|_| StoreError::Invalid("a value cannot be written as JSON".into()))?;
         self.store.inner.keys.seal(row, &json)
     }
 

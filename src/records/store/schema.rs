@@ -145,7 +145,8 @@ pub(super) async fn prepare(
         sqlx::raw_sql(*migration).execute(&mut *transaction).await.map_err(failed)?;
     }
     // Written also when nothing changed: a store that cannot be written to shows at the start, not in the first run.
-    let marks = sqlx::AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"));
+    let marks =
+        sqlx::AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"));
     sqlx::raw_sql(marks).execute(&mut *transaction).await.map_err(failed)?;
     let mut keys = wrapped_keys(&mut transaction).await.map_err(failed)?;
     if let Some(renewed) = keyring::renewed(&keys, masters).map_err(|error| at(path, error))? {
