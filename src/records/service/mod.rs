@@ -56,7 +56,7 @@ pub struct ServiceConfig {
     pub tls_key: PathBuf,
     /// What callers' tokens must be issued for; normally [`AUDIENCE`].
     pub audience: String,
-    /// Name of the ServiceAccount that people read with.
+    /// Name of the `ServiceAccount` that people read with.
     pub reader_service_account: String,
     /// Namespace of the service; its reader may read the settings of all `namespaces`, readers of the same name in
     /// other namespaces only their own.
@@ -75,10 +75,20 @@ pub enum ServiceError {
     Store(#[from] StoreError),
     /// Certificate or key cannot be used.
     #[error("certificate {file}: {rule}")]
-    Certificate { file: String, rule: String },
+    Certificate {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        rule: String,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {kind}: choose a free address")]
-    Listen { address: SocketAddr, kind: std::io::ErrorKind },
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        kind: std::io::ErrorKind,
+    },
     /// The cluster cannot be reached with the pod's own credentials or kubeconfig.
     #[error("no Kubernetes client: {0}: run in a cluster, or set KUBECONFIG")]
     Cluster(String),

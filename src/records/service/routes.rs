@@ -17,13 +17,11 @@ use super::auth::{AuthError, Caller, Guard};
 use super::metrics::Metrics;
 use crate::records::store::SqliteStore;
 use crate::records::wire::{
-    AnnounceRequest, CommitRequest, EndRunRequest, LinksRequest, Method, OutcomesRequest, Refusal, RenewRequest,
-    RunsRequest,
+    AnnounceRequest, CommitRequest, EndRunRequest, LinksRequest, MAX_BODY_BYTES, Method, OutcomesRequest, Refusal,
+    RenewRequest, RunsRequest,
 };
 use crate::records::{Records, Scope, StoreError};
 
-/// Largest body; about 16 000 outcomes with all their fields.
-const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// Longest time for reading a body and answering it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests that are worked on at once; bounds the memory their bodies take.
@@ -170,8 +168,8 @@ async fn call(records: &dyn Records, method: Method, body: &[u8]) -> Result<Repl
         }
         Method::Announce => {
             let request: AnnounceRequest = parse(body)?;
-            let done = records.announce(&request.run_id, request.attempt, &request.intents).await?;
-            reply(&done, request.intents.len())
+            records.announce(&request.run_id, request.attempt, &request.intents).await?;
+            reply(&(), request.intents.len())
         }
         Method::OpenIntents => list(&records.open_intents().await?),
         Method::Runs => {

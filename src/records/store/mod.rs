@@ -1,7 +1,7 @@
-//! The embedded store: one SQLite database for many settings, values encrypted, look-ups by keyed hash.
+//! The embedded store: one `SQLite` database for many settings, values encrypted, look-ups by keyed hash.
 //!
 //! One process at a time has a database open: an advisory lock on `<database>.lock` is held as long as the store lives.
-//! SQLite's own locks would keep the file intact, but not on the network volumes some clusters offer, and two processes
+//! `SQLite`'s own locks would keep the file intact, but not on the network volumes some clusters offer, and two processes
 //! with the file open would be two opinions about the time that decides when a run's lock expires.
 
 mod errors;

@@ -11,9 +11,9 @@ use super::keyring::{self, Keyring, WrappedKey};
 use super::master_key::MasterKey;
 use crate::records::StoreError;
 
-/// First bytes of every SQLite 3 file (<https://www.sqlite.org/fileformat.html>).
+/// First bytes of every `SQLite` 3 file (<https://www.sqlite.org/fileformat.html>).
 const MAGIC: &[u8] = b"SQLite format 3\0";
-/// Marks a SQLite file as a records store ("Roll").
+/// Marks a `SQLite` file as a records store ("Roll").
 const APPLICATION_ID: i32 = 0x526f_6c6c;
 
 /// Statements that lead from each version to the next. Versions that were released are never changed, only added to.

@@ -158,16 +158,16 @@ async fn nothing_that_names_a_person_can_be_read_in_the_files() {
     let stored = records.outcomes("r1", &page()).await.unwrap();
     assert_eq!(stored[0].fields.expose().0["name"], CANARIES[0]);
 
-    let mut searched = 0;
+    let mut stream_found = false;
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        searched += bytes.len();
+        stream_found |= bytes.windows(6).any(|window| window == b"people");
         for canary in CANARIES {
             let found = bytes.windows(canary.len()).any(|window| window == canary.as_bytes());
             assert!(!found, "{canary} can be read");
         }
     }
-    assert!(searched > 10_000, "the log that holds the rows was searched");
+    assert!(stream_found, "what is not encrypted, the name of the stream, is found in the same way");
 }
 
 #[tokio::test]

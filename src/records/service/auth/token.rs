@@ -1,4 +1,4 @@
-//! ServiceAccount tokens: JSON Web Tokens (RFC 7519) signed by the cluster (RFC 7515, RS256 or ES256), verified against
+//! `ServiceAccount` tokens: JSON Web Tokens (RFC 7519) signed by the cluster (RFC 7515, RS256 or ES256), verified against
 //! its published keys (RFC 7517).
 
 use std::collections::BTreeMap;
