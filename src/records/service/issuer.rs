@@ -35,8 +35,9 @@ struct RequestScope {
 }
 
 impl Cluster {
-    pub(crate) const fn new(client: Client) -> Self {
-        Self { client }
+    /// Connects with the pod's own credentials, or with a kubeconfig outside a cluster.
+    pub(crate) async fn connect() -> Result<Self, kube::Error> {
+        Ok(Self { client: Client::try_default().await? })
     }
 
     async fn text(&self, path: &str) -> Result<String, AuthError> {

@@ -99,8 +99,7 @@ pub enum ServiceError {
 
 /// Opens the store and serves it until `shutdown` is cancelled and the requests at work are answered.
 pub async fn serve(config: ServiceConfig, shutdown: CancellationToken) -> Result<(), ServiceError> {
-    let client = kube::Client::try_default().await.map_err(|error| ServiceError::Cluster(error.to_string()))?;
-    let cluster = Arc::new(Cluster::new(client));
+    let cluster = Arc::new(Cluster::connect().await.map_err(|error| ServiceError::Cluster(error.to_string()))?);
     let keys = config.key_files.iter().map(|path| MasterKey::from_file(path)).collect::<Result<Vec<_>, _>>()?;
     let clock = system_clock();
     let store = SqliteStore::open_with(&config.database, &keys, clock.clone()).await?;
