@@ -18,8 +18,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::wire::{
-    AnnounceRequest, CommitRequest, EndRunRequest, LinksRequest, Method, OutcomesRequest, Refusal, RenewRequest,
-    RunsRequest,
+    AnnounceRequest, CommitRequest, EndRunRequest, LinksRequest, MAX_BODY_BYTES, Method, OutcomesRequest, Refusal,
+    RenewRequest, RunsRequest,
 };
 use super::{Batch, Intent, Outcome, OutcomeQuery, Records, RunRecord, Scope, SettingRecord, StoreError};
 use crate::engine::model::Link;
@@ -31,7 +31,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
 /// How long a call is tried again: a restart of the service passes unnoticed, and a renewal that is due every third of
 /// the lock's life still comes in time.
 const PATIENCE: Duration = Duration::from_secs(30);
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// Where the bearer token comes from.
@@ -114,6 +114,9 @@ impl RemoteRecords {
 
     async fn call<B: Serialize + Sync, T: DeserializeOwned>(&self, method: Method, body: &B) -> Result<T, StoreError> {
         let body = serde_json::to_vec(body).map_err(|_| invalid("a request cannot be written as JSON"))?;
+        if body.len() > MAX_BODY_BYTES {
+            return Err(invalid(&format!("a request is larger than {MAX_BODY_BYTES} bytes: commit smaller batches")));
+        }
         let body = bytes::Bytes::from(body);
         let deadline = Instant::now() + self.patience;
         let mut pause = FIRST_PAUSE;

@@ -260,3 +260,15 @@ async fn a_run_that_leaves_the_setting_alone_keeps_what_is_held() {
         assert_eq!(records.setting().await.unwrap(), setting, "{}", subject.name);
     }
 }
+
+#[tokio::test]
+async fn an_expired_lock_that_nobody_took_still_belongs_to_its_run() {
+    for subject in subjects().await {
+        let records = &subject.records;
+        records.begin_run(&run("r1", 1)).await.unwrap();
+        subject.clock.advance(LOCK_SECONDS * 3);
+        records.commit("r1", 1, &batch(&["a"])).await.unwrap();
+        let busy = records.begin_run(&run("r2", 1)).await;
+        assert!(matches!(busy, Err(StoreError::Busy { .. })), "{}: a commit renews the lock", subject.name);
+    }
+}

@@ -6,9 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{Batch, Intent, OutcomeQuery, RunRecord, Scope, SettingRecord, StoreError};
 
+/// Largest body of a request; about 16 000 outcomes with all their fields. Clients refuse to send more, because the
+/// service would cut them off in the middle.
+pub(super) const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+
 /// One method of [`Records`](super::Records), as the last part of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
+pub(in crate::records) enum Method {
     Setting,
     BeginRun,
     Renew,

@@ -12,7 +12,7 @@ use crate::api::labels;
 
 /// Longest wait for one answer of the API server.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Where the API server says who it is (OpenID Connect Discovery 1.0).
+/// Where the API server says who it is (`OpenID` Connect Discovery 1.0).
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 /// Its key set. Always this path: `jwks_uri` names an address for callers outside the cluster.
 const KEYS_PATH: &str = "/openid/v1/jwks";
@@ -35,8 +35,9 @@ struct RequestScope {
 }
 
 impl Cluster {
-    pub(crate) const fn new(client: Client) -> Self {
-        Self { client }
+    /// Connects with the pod's own credentials, or with a kubeconfig outside a cluster.
+    pub(crate) async fn connect() -> Result<Self, kube::Error> {
+        Ok(Self { client: Client::try_default().await? })
     }
 
     async fn text(&self, path: &str) -> Result<String, AuthError> {

@@ -25,9 +25,9 @@ use self::issuer::Cluster;
 use self::metrics::Metrics;
 use self::routes::Service;
 use self::tls::Certificate;
+use super::StoreError;
 use super::clock::{Clock, system_clock};
 use super::store::{MasterKey, Retention, SqliteStore};
-use super::StoreError;
 
 /// What tokens for the service are issued for.
 pub const AUDIENCE: &str = "rollcall-records";
@@ -56,7 +56,7 @@ pub struct ServiceConfig {
     pub tls_key: PathBuf,
     /// What callers' tokens must be issued for; normally [`AUDIENCE`].
     pub audience: String,
-    /// Name of the ServiceAccount that people read with.
+    /// Name of the `ServiceAccount` that people read with.
     pub reader_service_account: String,
     /// Namespace of the service; its reader may read the settings of all `namespaces`, readers of the same name in
     /// other namespaces only their own.
@@ -75,10 +75,20 @@ pub enum ServiceError {
     Store(#[from] StoreError),
     /// Certificate or key cannot be used.
     #[error("certificate {file}: {rule}")]
-    Certificate { file: String, rule: String },
+    Certificate {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        rule: String,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {kind}: choose a free address")]
-    Listen { address: SocketAddr, kind: std::io::ErrorKind },
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        kind: std::io::ErrorKind,
+    },
     /// The cluster cannot be reached with the pod's own credentials or kubeconfig.
     #[error("no Kubernetes client: {0}: run in a cluster, or set KUBECONFIG")]
     Cluster(String),
@@ -89,8 +99,7 @@ pub enum ServiceError {
 
 /// Opens the store and serves it until `shutdown` is cancelled and the requests at work are answered.
 pub async fn serve(config: ServiceConfig, shutdown: CancellationToken) -> Result<(), ServiceError> {
-    let client = kube::Client::try_default().await.map_err(|error| ServiceError::Cluster(error.to_string()))?;
-    let cluster = Arc::new(Cluster::new(client));
+    let cluster = Arc::new(Cluster::connect().await.map_err(|error| ServiceError::Cluster(error.to_string()))?);
     let keys = config.key_files.iter().map(|path| MasterKey::from_file(path)).collect::<Result<Vec<_>, _>>()?;
     let clock = system_clock();
     let store = SqliteStore::open_with(&config.database, &keys, clock.clone()).await?;
@@ -143,7 +152,8 @@ pub(crate) async fn run(
     tokio::spawn(certificate.watch(tls.clone(), shutdown.clone()));
     tokio::spawn(prune_daily(store, retention, clock, metrics, shutdown.clone()));
     let plain = tokio::net::TcpListener::from_std(metrics_listener)?;
-    let plain = axum::serve(plain, routes::operations(service.clone())).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let plain = axum::serve(plain, routes::operations(service.clone()))
+        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
     tokio::spawn(async move {
         if let Err(error) = plain.await {
             tracing::error!(%error, "metrics are no longer served");

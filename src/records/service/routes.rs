@@ -17,13 +17,11 @@ use super::auth::{AuthError, Caller, Guard};
 use super::metrics::Metrics;
 use crate::records::store::SqliteStore;
 use crate::records::wire::{
-    AnnounceRequest, CommitRequest, EndRunRequest, LinksRequest, Method, OutcomesRequest, Refusal, RenewRequest,
-    RunsRequest,
+    AnnounceRequest, CommitRequest, EndRunRequest, LinksRequest, MAX_BODY_BYTES, Method, OutcomesRequest, Refusal,
+    RenewRequest, RunsRequest,
 };
 use crate::records::{Records, Scope, StoreError};
 
-/// Largest body; about 16 000 outcomes with all their fields.
-const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// Longest time for reading a body and answering it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests that are worked on at once; bounds the memory their bodies take.
@@ -133,7 +131,8 @@ fn authorization(headers: &HeaderMap) -> Option<&str> {
 
 async fn read_body(body: Body) -> Result<Bytes, Response> {
     axum::body::to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| {
-        let message = format!("the request is larger than {MAX_BODY_BYTES} bytes or was cut off: commit smaller batches");
+        let message =
+            format!("the request is larger than {MAX_BODY_BYTES} bytes or was cut off: commit smaller batches");
         answer(StatusCode::PAYLOAD_TOO_LARGE, &Refusal::Invalid { message })
     })
 }
@@ -162,12 +161,15 @@ async fn call(records: &dyn Records, method: Method, body: &[u8]) -> Result<Repl
         }
         Method::Commit => {
             let request: CommitRequest = parse(body)?;
-            reply(&records.commit(&request.run_id, request.attempt, &request.batch).await?, request.batch.outcomes.len())
+            reply(
+                &records.commit(&request.run_id, request.attempt, &request.batch).await?,
+                request.batch.outcomes.len(),
+            )
         }
         Method::Announce => {
             let request: AnnounceRequest = parse(body)?;
-            let done = records.announce(&request.run_id, request.attempt, &request.intents).await?;
-            reply(&done, request.intents.len())
+            records.announce(&request.run_id, request.attempt, &request.intents).await?;
+            reply(&(), request.intents.len())
         }
         Method::OpenIntents => list(&records.open_intents().await?),
         Method::Runs => {
@@ -185,7 +187,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, StoreError> {
     // serde_json's message may quote a value, so only the place is passed on.
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        StoreError::Invalid(format!("the request's body is not what this version expects (line {line}, column {column})"))
+        StoreError::Invalid(format!(
+            "the request's body is not what this version expects (line {line}, column {column})"
+        ))
     })
 }
 
@@ -194,7 +198,8 @@ fn list<T: Serialize>(items: &[T]) -> Result<Reply, StoreError> {
 }
 
 fn reply<T: Serialize>(value: &T, count: usize) -> Result<Reply, StoreError> {
-    let json = serde_json::to_vec(value).map_err(|_| StoreError::Invalid("an answer cannot be written as JSON".into()))?;
+    let json =
+        serde_json::to_vec(value).map_err(|_| StoreError::Invalid("an answer cannot be written as JSON".into()))?;
     Ok(Reply { json, count })
 }
 

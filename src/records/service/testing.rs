@@ -34,12 +34,18 @@ pub(crate) struct FakeCluster {
     pub(crate) keys: Mutex<Vec<Value>>,
     pub(crate) pods: Mutex<BTreeMap<(String, String), PodFacts>>,
     pub(crate) fetches: AtomicUsize,
+    /// So many of the next fetches fail.
+    pub(crate) failures: AtomicUsize,
 }
 
 #[async_trait]
 impl KeySource for FakeCluster {
     async fn fetch(&self) -> Result<IssuerKeys, AuthError> {
         self.fetches.fetch_add(1, Ordering::SeqCst);
+        let fails = |left: usize| left.checked_sub(1);
+        if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
+            return Err(AuthError::Unavailable("the API server is away".into()));
+        }
         let keys = self.keys.lock().unwrap().clone();
         IssuerKeys::parse(ISSUER.into(), &json!({ "keys": keys }).to_string())
     }
@@ -106,11 +112,10 @@ pub(crate) fn pod_claims(namespace: &str, pod: &str) -> Value {
     })
 }
 
-/// Claims of a token that was minted for a ServiceAccount without a pod.
+/// Claims of a token that was minted for a `ServiceAccount` without a pod.
 pub(crate) fn account_claims(namespace: &str, account: &str) -> Value {
     let mut claims = pod_claims(namespace, "none");
-    claims["kubernetes.io"] =
-        json!({"namespace": namespace, "serviceaccount": {"name": account, "uid": "sa"}});
+    claims["kubernetes.io"] = json!({"namespace": namespace, "serviceaccount": {"name": account, "uid": "sa"}});
     claims
 }
 

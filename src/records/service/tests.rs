@@ -50,7 +50,11 @@ async fn tokens_for_others_of_others_or_of_another_time_are_refused() {
     ] {
         is_forbidden(read_with(&service, &changed(&good, claim, value)).await, why);
     }
-    assert_eq!(read_with(&service, &changed(&good, "exp", json!(now - 29))).await, Ok(()), "clocks may differ a little");
+    assert_eq!(
+        read_with(&service, &changed(&good, "exp", json!(now - 29))).await,
+        Ok(()),
+        "clocks may differ a little"
+    );
     service.clock.advance(exp - now + 31);
     is_forbidden(read_with(&service, &good).await, "expired");
 }
@@ -183,6 +187,55 @@ async fn a_service_that_is_away_is_unavailable_after_the_callers_patience() {
         answer = records.setting().await;
     }
     assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_passes_by_itself_is_tried_again_with_the_token_as_it_is_by_then() {
+    let service = TestService::start().await;
+    service.cluster.failures.store(1, Ordering::SeqCst);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    std::fs::write(&path, format!("{}\n", service.pod_token("pod-a"))).unwrap();
+    let token = TokenSource::File(path.clone());
+    let records = RemoteRecords::via(service.address, "https://localhost", token, service.ca.as_bytes(), scope());
+    let records = records.unwrap().with_patience(std::time::Duration::from_secs(5));
+    records.setting().await.unwrap();
+    assert_eq!(service.cluster.fetches.load(Ordering::SeqCst), 2);
+    std::fs::write(&path, service.pod_token("pod-other")).unwrap();
+    is_forbidden(records.setting().await.map(|_| ()), "another setting of the name");
+}
+
+#[tokio::test]
+async fn keys_fetched_before_are_used_while_the_api_server_is_away() {
+    let service = TestService::start().await;
+    let mut claims = pod_claims("hr", "pod-a");
+    claims["exp"] = json!(service.clock.now().as_second() + 86_400);
+    assert_eq!(read_with(&service, &claims).await, Ok(()));
+    service.cluster.failures.store(1, Ordering::SeqCst);
+    service.clock.advance(3_600);
+    assert_eq!(read_with(&service, &claims).await, Ok(()));
+    assert_eq!(service.cluster.fetches.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_stops_working_within_the_hour() {
+    let service = TestService::start().await;
+    let mut claims = pod_claims("hr", "pod-a");
+    claims["exp"] = json!(service.clock.now().as_second() + 86_400);
+    assert_eq!(read_with(&service, &claims).await, Ok(()));
+    service.cluster.keys.lock().unwrap().clear();
+    service.clock.advance(3_600);
+    is_forbidden(read_with(&service, &claims).await, "a key the cluster has not");
+}
+
+#[tokio::test]
+async fn a_batch_that_the_service_would_cut_off_is_not_sent() {
+    let service = TestService::start().await;
+    let records = service.client(service.pod_token("pod-a"), scope());
+    let mut batch = crate::records::Batch::default();
+    batch.dropped_links.push(("people".into(), "x".repeat(33 * 1024 * 1024)));
+    let answer = records.commit("r1", 1, &batch).await;
+    assert!(matches!(&answer, Err(StoreError::Invalid(rule)) if rule.contains("smaller batches")));
 }
 
 #[tokio::test]

@@ -74,7 +74,8 @@ fn read(path: &Path) -> Result<Vec<u8>, ServiceError> {
 fn server_config(path: &Path, chain: &[u8], key: &[u8]) -> Result<ServerConfig, ServiceError> {
     let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>();
     let chain = chain.map_err(|_| refused(path, "is no certificate chain in PEM"))?;
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| refused(path, "its key file holds no private key in PEM"))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(key).map_err(|_| refused(path, "its key file holds no private key in PEM"))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))

@@ -1,10 +1,10 @@
-//! What SQLite's errors mean for a caller. Only codes are passed on: SQLite's own texts may quote statements.
+//! What `SQLite`'s errors mean for a caller. Only codes are passed on: `SQLite`'s own texts may quote statements.
 
 use std::path::Path;
 
 use crate::records::StoreError;
 
-/// Primary result codes of SQLite (<https://www.sqlite.org/rescode.html>).
+/// Primary result codes of `SQLite` (<https://www.sqlite.org/rescode.html>).
 mod code {
     pub(super) const PERM: i32 = 3;
     pub(super) const BUSY: i32 = 5;

@@ -77,7 +77,7 @@ impl MasterKey {
     /// Public name of the key, by which the store tells which one it was made with. Says nothing about its bytes.
     pub fn id(&self) -> String {
         let digest = self.derive(b"rollcall records key id");
-        digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{:016x}", digest[..8].iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte)))
     }
 
     /// The key that wraps the keys inside the database.

@@ -1,7 +1,7 @@
-//! The embedded store: one SQLite database for many settings, values encrypted, look-ups by keyed hash.
+//! The embedded store: one `SQLite` database for many settings, values encrypted, look-ups by keyed hash.
 //!
 //! One process at a time has a database open: an advisory lock on `<database>.lock` is held as long as the store lives.
-//! SQLite's own locks would keep the file intact, but not on the network volumes some clusters offer, and two processes
+//! `SQLite`'s own locks would keep the file intact, but not on the network volumes some clusters offer, and two processes
 //! with the file open would be two opinions about the time that decides when a run's lock expires.
 
 mod errors;
@@ -72,7 +72,7 @@ impl SqliteStore {
     pub async fn open_with(path: impl AsRef<Path>, keys: &[MasterKey], clock: Clock) -> Result<Self, StoreError> {
         let path = path.as_ref();
         schema::inspect(path, keys).await?;
-        let process_lock = lock_for_this_process(path).await?;
+        let process_lock = lock_for_this_process(path, HANDOVER).await?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -86,7 +86,9 @@ impl SqliteStore {
         let keyring = prepare(&writer, path, keys).await?;
         let reader = pool(path, READERS, options.pragma("query_only", "ON")).await?;
         let path = path.to_owned();
-        Ok(Self { inner: Arc::new(Inner { path, writer, reader, keys: keyring, clock, _process_lock: Some(process_lock) }) })
+        Ok(Self {
+            inner: Arc::new(Inner { path, writer, reader, keys: keyring, clock, _process_lock: Some(process_lock) }),
+        })
     }
 
     /// A store that ends with the process, for runs without a records file.
@@ -112,7 +114,10 @@ impl SqliteStore {
 
     /// Whether the database answers.
     pub async fn check(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT count(*) FROM keys").execute(&self.inner.reader).await.map_err(|error| self.failed(&error))?;
+        sqlx::query("SELECT count(*) FROM keys")
+            .execute(&self.inner.reader)
+            .await
+            .map_err(|error| self.failed(&error))?;
         Ok(())
     }
 
@@ -154,14 +159,15 @@ async fn prepare(writer: &SqlitePool, path: &Path, keys: &[MasterKey]) -> Result
     schema::prepare(&mut connection, path, keys).await
 }
 
-async fn lock_for_this_process(path: &Path) -> Result<File, StoreError> {
+async fn lock_for_this_process(path: &Path, patience: Duration) -> Result<File, StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let refuse = |rule: &str| StoreError::Invalid(format!("{} {rule}", path.display()));
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(PathBuf::from(name)).map_err(|error| {
-        refuse(&format!("cannot be locked ({}): its folder must exist and be writable", error.kind()))
-    })?;
-    let deadline = tokio::time::Instant::now() + HANDOVER;
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(PathBuf::from(name)).map_err(|error| {
+            refuse(&format!("cannot be locked ({}): its folder must exist and be writable", error.kind()))
+        })?;
+    let deadline = tokio::time::Instant::now() + patience;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),

@@ -11,14 +11,14 @@ use super::scoped::ScopedStore;
 use crate::engine::model::Link;
 use crate::records::{Intent, Outcome, StoreError};
 
-/// Rows per statement: few statements for thousands of records, well below SQLite's 32766 parameters.
+/// Rows per statement: few statements for thousands of records, well below `SQLite`'s 32766 parameters.
 pub(super) const CHUNK: usize = 250;
 
 impl ScopedStore {
     /// Keyed hash of an identifier of the source; differs from setting to setting.
     pub(super) fn lookup(&self, source_key: &str) -> Vec<u8> {
         let scope = &self.scope;
-        let parts = [&scope.namespace, &scope.setting, &scope.setting_uid].map(|part| part.as_bytes());
+        let parts = [&scope.namespace, &scope.setting, &scope.setting_uid].map(String::as_bytes);
         self.store.inner.keys.hash(&[parts[0], parts[1], parts[2], source_key.as_bytes()])
     }
 
@@ -30,7 +30,8 @@ impl ScopedStore {
     }
 
     pub(super) fn seal<T: Serialize>(&self, row: &[u8], value: &T) -> Result<Vec<u8>, StoreError> {
-        let json = serde_json::to_vec(value).map_err(|_| StoreError::Invalid("a value cannot be written as JSON".into()))?;
+        let json =
+            serde_json::to_vec(value).map_err(|_| StoreError::Invalid("a value cannot be written as JSON".into()))?;
         self.store.inner.keys.seal(row, &json)
     }
 

@@ -48,7 +48,11 @@ pub(super) async fn setting_record(connection: &mut SqliteConnection, setting: i
 }
 
 /// Replaces what is known about a setting as a whole.
-pub(super) async fn store_setting(connection: &mut SqliteConnection, setting: i64, record: &SettingRecord) -> Result<()> {
+pub(super) async fn store_setting(
+    connection: &mut SqliteConnection,
+    setting: i64,
+    record: &SettingRecord,
+) -> Result<()> {
     sqlx::query("UPDATE settings SET published_rules = ?, held = ? WHERE id = ?")
         .bind(&record.published_rules)
         .bind(record.held.as_ref().map(to_json).transpose()?)
@@ -78,7 +82,12 @@ pub(super) async fn lock(connection: &mut SqliteConnection, setting: i64) -> Res
 }
 
 /// Gives the lock to a run, whoever had it.
-pub(super) async fn take_lock(connection: &mut SqliteConnection, setting: i64, run: &RunRecord, until: i64) -> Result<()> {
+pub(super) async fn take_lock(
+    connection: &mut SqliteConnection,
+    setting: i64,
+    run: &RunRecord,
+    until: i64,
+) -> Result<()> {
     sqlx::query("UPDATE settings SET lock_run = ?, lock_job = ?, lock_attempt = ?, lock_until = ? WHERE id = ?")
         .bind(&run.run_id)
         .bind(&run.job)
@@ -110,11 +119,13 @@ pub(super) async fn renew(
 
 /// Frees the lock.
 pub(super) async fn release_lock(connection: &mut SqliteConnection, setting: i64) -> Result<()> {
-    sqlx::query("UPDATE settings SET lock_run = NULL, lock_job = NULL, lock_attempt = NULL, lock_until = NULL WHERE id = ?")
-        .bind(setting)
-        .execute(connection)
-        .await
-        .map(|_| ())
+    sqlx::query(
+        "UPDATE settings SET lock_run = NULL, lock_job = NULL, lock_attempt = NULL, lock_until = NULL WHERE id = ?",
+    )
+    .bind(setting)
+    .execute(connection)
+    .await
+    .map(|_| ())
 }
 
 /// One run of the history.

@@ -11,9 +11,9 @@ use super::keyring::{self, Keyring, WrappedKey};
 use super::master_key::MasterKey;
 use crate::records::StoreError;
 
-/// First bytes of every SQLite 3 file (<https://www.sqlite.org/fileformat.html>).
+/// First bytes of every `SQLite` 3 file (<https://www.sqlite.org/fileformat.html>).
 const MAGIC: &[u8] = b"SQLite format 3\0";
-/// Marks a SQLite file as a records store ("Roll").
+/// Marks a `SQLite` file as a records store ("Roll").
 const APPLICATION_ID: i32 = 0x526f_6c6c;
 
 /// Statements that lead from each version to the next. Versions that were released are never changed, only added to.
@@ -145,7 +145,8 @@ pub(super) async fn prepare(
         sqlx::raw_sql(*migration).execute(&mut *transaction).await.map_err(failed)?;
     }
     // Written also when nothing changed: a store that cannot be written to shows at the start, not in the first run.
-    let marks = sqlx::AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"));
+    let marks =
+        sqlx::AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"));
     sqlx::raw_sql(marks).execute(&mut *transaction).await.map_err(failed)?;
     let mut keys = wrapped_keys(&mut transaction).await.map_err(failed)?;
     if let Some(renewed) = keyring::renewed(&keys, masters).map_err(|error| at(path, error))? {

@@ -5,9 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::{SqliteStore, lock, outcomes, rows, runs};
 use crate::engine::model::Link;
-use crate::records::{
-    Batch, Intent, Outcome, OutcomeQuery, Records, RunRecord, Scope, SettingRecord, StoreError,
-};
+use crate::records::{Batch, Intent, Outcome, OutcomeQuery, Records, RunRecord, Scope, SettingRecord, StoreError};
 
 /// The records of one setting in an open database. Cheap to clone.
 #[derive(Clone)]
@@ -97,7 +95,11 @@ impl Records for ScopedStore {
         let expiry = lock::expiry(self.now());
         if !runs::renew(&mut transaction, id, &run.run_id, run.attempt, expiry).await.map_err(failed)? {
             // The answer to the first request may have been lost: the same end once more is no error.
-            return if stored.as_ref() == Some(&ended) && ended.ended_at.is_some() { Ok(()) } else { Err(StoreError::LockLost) };
+            return if stored.as_ref() == Some(&ended) && ended.ended_at.is_some() {
+                Ok(())
+            } else {
+                Err(StoreError::LockLost)
+            };
         }
         runs::store_run(&mut transaction, id, &ended).await.map_err(failed)?;
         if let Some(setting) = setting {

@@ -89,8 +89,7 @@ async fn a_file_that_is_no_database_or_another_programs_is_refused_untouched() {
 }
 
 async fn execute_new(path: &Path) {
-    let mut connection =
-        SqliteConnectOptions::new().filename(path).create_if_missing(true).connect().await.unwrap();
+    let mut connection = SqliteConnectOptions::new().filename(path).create_if_missing(true).connect().await.unwrap();
     sqlx::raw_sql("CREATE TABLE notes (text TEXT)").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
@@ -110,15 +109,15 @@ async fn a_missing_folder_is_refused_with_the_path() {
     assert!(message.contains("/nonexistent/records.db"), "{message}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_second_process_is_refused_while_the_first_has_the_file_open() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("records.db");
-    let held = lock_for_this_process(&path).await.unwrap();
-    let message = lock_for_this_process(&path).await.err().unwrap().to_string();
+    let held = lock_for_this_process(&path, Duration::ZERO).await.unwrap();
+    let message = lock_for_this_process(&path, Duration::ZERO).await.err().unwrap().to_string();
     assert!(message.contains("another process"), "{message}");
     drop(held);
-    lock_for_this_process(&path).await.unwrap();
+    lock_for_this_process(&path, Duration::ZERO).await.unwrap();
 }
 
 #[tokio::test]
@@ -130,7 +129,8 @@ async fn a_full_disk_refuses_the_whole_commit_and_keeps_what_was_there() {
     records.commit("r1", 1, &batch(&["a"])).await.unwrap();
     sqlx::query("PRAGMA max_page_count = 1").execute(&store.inner.writer).await.unwrap();
     let many: Vec<_> = (0..2_000).map(|number| format!("key-{number}")).collect();
-    let error = records.commit("r1", 1, &batch(&many.iter().map(String::as_str).collect::<Vec<_>>())).await.unwrap_err();
+    let error =
+        records.commit("r1", 1, &batch(&many.iter().map(String::as_str).collect::<Vec<_>>())).await.unwrap_err();
     assert!(matches!(&error, StoreError::Invalid(rule) if rule.contains("no space left")), "{error}");
     assert_eq!(records.links("people").await.unwrap(), [link("people", "a")]);
 }
@@ -158,16 +158,16 @@ async fn nothing_that_names_a_person_can_be_read_in_the_files() {
     let stored = records.outcomes("r1", &page()).await.unwrap();
     assert_eq!(stored[0].fields.expose().0["name"], CANARIES[0]);
 
-    let mut searched = 0;
+    let mut stream_found = false;
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        searched += bytes.len();
+        stream_found |= bytes.windows(6).any(|window| window == b"people");
         for canary in CANARIES {
             let found = bytes.windows(canary.len()).any(|window| window == canary.as_bytes());
             assert!(!found, "{canary} can be read");
         }
     }
-    assert!(searched > 10_000, "the log that holds the rows was searched");
+    assert!(stream_found, "what is not encrypted, the name of the stream, is found in the same way");
 }
 
 #[tokio::test]

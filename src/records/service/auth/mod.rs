@@ -1,7 +1,7 @@
-//! Who calls, and what they may do. Two kinds of callers, both with ServiceAccount tokens that the cluster signed:
+//! Who calls, and what they may do. Two kinds of callers, both with `ServiceAccount` tokens that the cluster signed:
 //!
 //! - connector pods read and write the records of the one setting they were made for;
-//! - people read, with a token of the reader ServiceAccount that Kubernetes RBAC lets them mint.
+//! - people read, with a token of the reader `ServiceAccount` that Kubernetes RBAC lets them mint.
 
 mod keys;
 mod pods;
@@ -12,8 +12,8 @@ use async_trait::async_trait;
 pub(crate) use self::keys::Verifier;
 pub(crate) use self::pods::CachedPods;
 pub use self::pods::PodFacts;
-use self::token::{Claims, UnverifiedToken};
 pub use self::token::IssuerKeys;
+use self::token::{Claims, UnverifiedToken};
 use crate::api::labels;
 use crate::records::Scope;
 use crate::records::clock::Clock;
@@ -33,7 +33,7 @@ pub enum AuthError {
     Unavailable(String),
 }
 
-/// Where the cluster's keys for ServiceAccount tokens come from.
+/// Where the cluster's keys for `ServiceAccount` tokens come from.
 #[async_trait]
 pub trait KeySource: Send + Sync {
     /// Issuer and keys as published now. Fails with [`AuthError::Unavailable`].
@@ -54,7 +54,7 @@ pub(crate) struct Policy {
     pub(crate) audience: String,
     /// Namespace of the service itself.
     pub(crate) own_namespace: String,
-    /// Name of the ServiceAccount that people read with.
+    /// Name of the `ServiceAccount` that people read with.
     pub(crate) reader: String,
     /// Namespaces whose settings are served; empty: all for pods, the service's own for its reader.
     pub(crate) namespaces: Vec<String>,
@@ -65,7 +65,7 @@ pub(crate) struct Policy {
 pub(crate) enum Caller {
     /// A connector pod.
     Pod { name: String },
-    /// A person, by way of a ServiceAccount.
+    /// A person, by way of a `ServiceAccount`.
     Reader { namespace: String, service_account: String },
 }
 
@@ -83,7 +83,7 @@ impl Guard {
     }
 
     /// Verifies the value of an `Authorization` header and decides whether its bearer may call `method` for `scope`.
-    pub(crate) async fn admit(
+    pub(in crate::records) async fn admit(
         &self,
         authorization: Option<&str>,
         scope: &Scope,

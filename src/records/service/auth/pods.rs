@@ -18,7 +18,7 @@ pub struct PodFacts {
     pub uid: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// Uid of the SyncSetting in the run request it was made with.
+    /// Uid of the `SyncSetting` in the run request it was made with.
     pub setting_uid: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! ServiceAccount tokens: JSON Web Tokens (RFC 7519) signed by the cluster (RFC 7515, RS256 or ES256), verified against
+//! `ServiceAccount` tokens: JSON Web Tokens (RFC 7519) signed by the cluster (RFC 7515, RS256 or ES256), verified against
 //! its published keys (RFC 7517).
 
 use std::collections::BTreeMap;
@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
-};
+use ring::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde::Deserialize;
 
 use super::AuthError;
@@ -189,8 +187,9 @@ impl<'a> UnverifiedToken<'a> {
 /// The key decides which algorithm is right; the header must agree with it (RFC 8725 section 3.1).
 fn verify_signature(key: &VerifyingKey, algorithm: &str, signed: &[u8], signature: &[u8]) -> Result<(), AuthError> {
     let verified = match (key, algorithm) {
-        (VerifyingKey::Rsa { modulus, exponent }, "RS256") => RsaPublicKeyComponents { n: modulus, e: exponent }
-            .verify(&RSA_PKCS1_2048_8192_SHA256, signed, signature),
+        (VerifyingKey::Rsa { modulus, exponent }, "RS256") => {
+            RsaPublicKeyComponents { n: modulus, e: exponent }.verify(&RSA_PKCS1_2048_8192_SHA256, signed, signature)
+        }
         (VerifyingKey::P256 { point }, "ES256") => {
             UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed, signature)
         }
