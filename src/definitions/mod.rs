@@ -23,7 +23,7 @@ pub use access::{
     RequestPurpose,
 };
 pub use error::{DefinitionError, Problem};
-pub use json_path::JsonPath;
+pub use json_path::{JsonPath, is_text, put};
 pub use scim_path::{ScimPath, ScimSelector};
 pub use streams::{
     Direction, Expansion, KeyFilter, ListSpec, Lookup, Paging, Preference, RestStream, RestValue, ScimShape,
