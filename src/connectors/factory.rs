@@ -129,7 +129,7 @@ fn is_base(url: &Url) -> bool {
 }
 
 /// The credentials that the definition names, none of them empty.
-fn credentials(config: &ProviderConfig) -> Result<BTreeMap<String, Redacted<String>>, ConnectorError> {
+pub(super) fn credentials(config: &ProviderConfig) -> Result<BTreeMap<String, Redacted<String>>, ConnectorError> {
     let take = |(key, credential): (&String, &crate::definitions::Credential)| {
         let value = config.credentials.get(key).map(|value| value.expose().trim()).filter(|value| !value.is_empty());
         let value = value.ok_or_else(|| {

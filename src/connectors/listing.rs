@@ -57,11 +57,7 @@ pub(crate) struct Pass {
 
 /// Reads a list as often as its proof needs: once when the total that the system declares agrees, otherwise until two
 /// passes in a row deliver the same keys.
-pub(crate) async fn read(
-    client: &Client,
-    plan: &Plan<'_>,
-    progress: Progress<'_>,
-) -> Result<Listing, ConnectorError> {
+pub(crate) async fn read(client: &Client, plan: &Plan<'_>, progress: Progress<'_>) -> Result<Listing, ConnectorError> {
     let mut pages = 0;
     let mut before: Option<BTreeSet<String>> = None;
     let mut left = MAX_PASSES;
@@ -125,9 +121,10 @@ impl Pass {
         };
         let known = self.keyed.len();
         for row in rows {
-            let id = key.find(row).and_then(identifier).ok_or_else(|| {
-                invalid(format!("{route}: a row has no identifier at {}", key.text()))
-            })?;
+            let id = key
+                .find(row)
+                .and_then(identifier)
+                .ok_or_else(|| invalid(format!("{route}: a row has no identifier at {}", key.text())))?;
             self.repeated |= self.keyed.insert(id, row.clone()).is_some();
         }
         Ok(self.keyed.len() > known || rows.is_empty())
@@ -135,11 +132,7 @@ impl Pass {
 }
 
 /// Reads a list once.
-pub(crate) async fn pass(
-    client: &Client,
-    plan: &Plan<'_>,
-    progress: Progress<'_>,
-) -> Result<Pass, ConnectorError> {
+pub(crate) async fn pass(client: &Client, plan: &Plan<'_>, progress: Progress<'_>) -> Result<Pass, ConnectorError> {
     let mut pass = Pass::new();
     let mut call = first_call(client, plan)?;
     let mut position = Position::new(&plan.spec.paging);

@@ -40,9 +40,5 @@ pub fn parse(text: &str, origin: &str) -> Result<VendorDefinition, DefinitionErr
     let definition: VendorDefinition =
         serde_yaml_ng::from_str(text).map_err(|error| DefinitionError::unreadable(origin, &error))?;
     let problems = check::problems(&definition);
-    if problems.is_empty() {
-        Ok(definition)
-    } else {
-        Err(DefinitionError { origin: origin.to_owned(), problems })
-    }
+    if problems.is_empty() { Ok(definition) } else { Err(DefinitionError { origin: origin.to_owned(), problems }) }
 }

@@ -17,7 +17,7 @@ pub(crate) fn wait(policy: &RetryPolicy, attempt: u32, random: &mut impl Rng) ->
 
 /// The longest wait after the attempt with this number, from 0.
 fn bound(policy: &RetryPolicy, attempt: u32) -> Duration {
-    let first = u64::try_from(policy.backoff_seconds).unwrap_or(1).max(1);
+    let first = u64::try_from(policy.backoff_seconds).unwrap_or(0);
     let grown = first.saturating_mul(1_u64.checked_shl(attempt).unwrap_or(u64::MAX));
     Duration::from_secs(grown).min(longest(policy))
 }

@@ -168,7 +168,10 @@ mod tests {
     #[test]
     fn an_identifier_that_would_name_another_resource_is_refused() {
         for id in ["", ".", ".."] {
-            assert_eq!(call("https://a.test", "/Users/{id}", id).err().map(|error| error.kind), Some(ErrorKind::Rejected));
+            assert_eq!(
+                call("https://a.test", "/Users/{id}", id).err().map(|error| error.kind),
+                Some(ErrorKind::Rejected)
+            );
         }
     }
 }

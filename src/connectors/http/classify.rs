@@ -11,8 +11,16 @@ use crate::definitions::{ErrorClass, ErrorRule};
 
 /// Error words of SCIM (RFC 7644 table 9): they say nothing about a person, so messages may show them.
 const SCIM_TYPES: &[&str] = &[
-    "invalidFilter", "tooMany", "uniqueness", "mutability", "invalidSyntax", "invalidPath", "noTarget", "invalidValue",
-    "invalidVers", "sensitive",
+    "invalidFilter",
+    "tooMany",
+    "uniqueness",
+    "mutability",
+    "invalidSyntax",
+    "invalidPath",
+    "noTarget",
+    "invalidValue",
+    "invalidVers",
+    "sensitive",
 ];
 
 /// What a refusal means.

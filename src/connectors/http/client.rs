@@ -159,7 +159,9 @@ impl Client {
                 Err(transient(reasons::ENDPOINT_UNREACHABLE, text, None))
             }
             Exchange::Lost => Err(lost(call, None, "no answer came")),
-            Exchange::Truncated { status } if call.is_write() && status.is_success() && call.expect == Expect::Status => {
+            Exchange::Truncated { status }
+                if call.is_write() && status.is_success() && call.expect == Expect::Status =>
+            {
                 Ok(Answer { headers: HeaderMap::new(), body: Value::Null })
             }
             Exchange::Truncated { status } => Err(lost(call, Some(status), "the answer was truncated")),

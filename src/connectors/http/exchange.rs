@@ -66,9 +66,7 @@ pub(super) async fn exchange(
     }
     request = match &call.body {
         Body::None => request,
-        Body::Json { media_type, value } => {
-            request.header(header::CONTENT_TYPE, *media_type).body(value.to_string())
-        }
+        Body::Json { media_type, value } => request.header(header::CONTENT_TYPE, *media_type).body(value.to_string()),
         Body::Form(fields) => request.form(fields),
     };
     let response = match request.send().await {

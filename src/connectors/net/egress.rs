@@ -103,8 +103,13 @@ mod tests {
 
     #[tokio::test]
     async fn private_addresses_are_refused_unless_allowed() {
-        let forms =
-            ["http://127.0.0.1:1/", "http://[::1]/", "http://[::ffff:10.0.0.1]/", "http://localhost/", "http://2130706433/"];
+        let forms = [
+            "http://127.0.0.1:1/",
+            "http://[::1]/",
+            "http://[::ffff:10.0.0.1]/",
+            "http://localhost/",
+            "http://2130706433/",
+        ];
         for url in forms {
             let error = admit(url, url, false).await.unwrap_err();
             assert_eq!((error.kind, error.reason), (ErrorKind::Configuration, reasons::ADDRESS_NOT_ALLOWED), "{url}");

@@ -67,7 +67,8 @@ mod tests {
     #[test]
     fn the_active_employment_counts_then_leave_then_onboarding_then_the_newest() {
         let prefer = &catalogue::find("personio-v2").unwrap().source["people"].expand["employment"].prefer;
-        let employment = |id: &str, status: &str, start: &str| json!({"id": id, "status": status, "employment_start_date": start});
+        let employment =
+            |id: &str, status: &str, start: &str| json!({"id": id, "status": status, "employment_start_date": start});
         let old = employment("a", "ACTIVE", "2019-01-01");
         let leave = employment("b", "LEAVE", "2022-01-01");
         let future = employment("c", "ONBOARDING", "2030-01-01");

@@ -60,7 +60,9 @@ fn raw<'a>(rule: &ValueRule, row: &'a Value, expanded: &'a Expanded) -> Option<&
 /// An identifier without a name makes the record unreadable: an empty value would clear the field in the target.
 fn named(lookups: &Lookups, lookup: &str, id: &Value, key: &str, field: &str) -> Result<String, Unreadable> {
     let name = identifier(id).and_then(|id| lookups.get(lookup)?.get(&id).cloned());
-    name.ok_or_else(|| unreadable(key, format!("field {field} refers to an entry that the list {lookup} does not have")))
+    name.ok_or_else(|| {
+        unreadable(key, format!("field {field} refers to an entry that the list {lookup} does not have"))
+    })
 }
 
 pub(super) fn unreadable(key: &str, message: String) -> Unreadable {

@@ -54,8 +54,11 @@ impl RestSource {
         progress: Progress<'_>,
     ) -> Result<Read<SourceRecord>, ConnectorError> {
         let lookups = self.lookups(wanted).await?;
-        let expansions: Vec<(&String, &Expansion)> =
-            stream.expand.iter().filter(|(name, _)| wanted.values().any(|rule| rule.from.as_ref() == Some(name))).collect();
+        let expansions: Vec<(&String, &Expansion)> = stream
+            .expand
+            .iter()
+            .filter(|(name, _)| wanted.values().any(|rule| rule.from.as_ref() == Some(name)))
+            .collect();
         let (total, done) = (listing.rows.len() as u64, AtomicU64::new(0));
         let (lookups, expansions, done) = (&lookups, &expansions, &done);
         let results: Vec<Result<SourceRecord, Unreadable>> = stream::iter(listing.rows)
@@ -95,13 +98,8 @@ impl RestSource {
     ) -> Result<Result<Expanded, Unreadable>, ConnectorError> {
         let mut expanded = Expanded::new();
         for (name, expansion) in expansions {
-            let plan = Plan {
-                spec: &expansion.list,
-                variables: &[("key", key)],
-                query: &[],
-                key: None,
-                rows_optional: false,
-            };
+            let plan =
+                Plan { spec: &expansion.list, variables: &[("key", key)], query: &[], key: None, rows_optional: false };
             match listing::pass(&self.client, &plan, &|_, _| {}).await {
                 Ok(pass) if pass.stopped.is_some() => {
                     return Ok(Err(unreadable(key, format!("the list {name} of the record did not come to its end"))));
@@ -194,10 +192,7 @@ impl RestSource {
 
 /// Whether a failure says something about one record only.
 const fn is_about_the_record(error: &ConnectorError) -> bool {
-    matches!(
-        error.kind,
-        ErrorKind::NotFound | ErrorKind::Rejected | ErrorKind::Conflict | ErrorKind::Unsupported
-    )
+    matches!(error.kind, ErrorKind::NotFound | ErrorKind::Rejected | ErrorKind::Conflict | ErrorKind::Unsupported)
 }
 
 fn incomplete(what: &str) -> ConnectorError {

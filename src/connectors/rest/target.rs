@@ -153,7 +153,14 @@ impl RestTarget<'_> {
 }
 
 fn without_nulls(fields: &Fields) -> Fields {
-    Fields(fields.0.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())).collect())
+    Fields(
+        fields
+            .0
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+    )
 }
 
 fn unsupported(message: String) -> ConnectorError {

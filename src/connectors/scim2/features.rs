@@ -40,9 +40,8 @@ impl ServerFeatures {
     }
 
     fn of(document: &Value) -> Self {
-        let flag = |path: &str, assumed: bool| {
-            JsonPath::from(path).find(document).and_then(Value::as_bool).unwrap_or(assumed)
-        };
+        let flag =
+            |path: &str, assumed: bool| JsonPath::from(path).find(document).and_then(Value::as_bool).unwrap_or(assumed);
         Self {
             patch: flag("patch.supported", Self::ASSUMED.patch),
             filter: flag("filter.supported", Self::ASSUMED.filter),

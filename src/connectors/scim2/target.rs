@@ -75,7 +75,10 @@ impl ScimTarget<'_> {
             let value_found = record.fields.0.get(field);
             if is_same(schema, value_found, value) {
                 found.push(record);
-            } else if value_found.and_then(Value::as_str).is_none_or(|found| found.to_lowercase() != value.to_lowercase()) {
+            } else if value_found
+                .and_then(Value::as_str)
+                .is_none_or(|found| found.to_lowercase() != value.to_lowercase())
+            {
                 return Err(unsupported(format!("{}: the server does not filter by {field}", self.route())));
             }
         }
