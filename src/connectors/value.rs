@@ -14,20 +14,19 @@ pub(crate) fn normalise(type_: FieldType, value: &Value) -> Option<Value> {
     match (type_, value) {
         (_, Value::Null) => Some(Value::Null),
         (_, Value::String(text)) if text.is_empty() => Some(Value::Null),
-        (FieldType::Text | FieldType::Reference, Value::String(_)) => Some(value.clone()),
+        (FieldType::Text | FieldType::Reference | FieldType::Timestamp, Value::String(_))
+        | (FieldType::Number, Value::Number(_))
+        | (FieldType::Boolean, Value::Bool(_)) => Some(value.clone()),
         (FieldType::Text | FieldType::Reference, Value::Number(_) | Value::Bool(_)) => {
             Some(Value::String(value.to_string()))
         }
         (FieldType::Integer, Value::Number(number)) => (number.is_i64() || number.is_u64()).then(|| value.clone()),
         (FieldType::Integer, Value::String(text)) => text.trim().parse::<i64>().ok().map(Value::from),
-        (FieldType::Number, Value::Number(_)) => Some(value.clone()),
         (FieldType::Number, Value::String(text)) => {
             text.trim().parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from)
         }
-        (FieldType::Boolean, Value::Bool(_)) => Some(value.clone()),
         (FieldType::Boolean, Value::String(text)) => boolean(text).map(Value::Bool),
         (FieldType::Date, Value::String(text)) => Some(Value::String(cut_date(text).to_owned())),
-        (FieldType::Timestamp, Value::String(_)) => Some(value.clone()),
         (FieldType::TextList, Value::Array(items)) => {
             let texts: Option<Vec<Value>> = items.iter().map(|item| normalise(FieldType::Text, item)).collect();
             texts.map(Value::Array)

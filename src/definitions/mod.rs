@@ -32,7 +32,7 @@ pub use streams::{
 pub use template::{Template, TemplateError};
 pub use vendor::{ConnectorKind, VendorDefinition};
 
-/// Reads and checks a definition. `origin` names the text in messages: a file, or a ConfigMap and its key.
+/// Reads and checks a definition. `origin` names the text in messages: a file, or a `ConfigMap` and its key.
 ///
 /// # Errors
 /// The place where the YAML cannot be read, or every rule that the definition breaks.

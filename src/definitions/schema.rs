@@ -28,6 +28,7 @@ pub struct StreamSchema {
 /// One field.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in the YAML")]
 pub struct FieldSchema {
     /// Kind of value.
     #[serde(rename = "type", default)]

@@ -83,12 +83,11 @@ fn fits(rule: &ErrorRule, call: &Call, status: StatusCode, headers: &HeaderMap, 
 
 fn by_standard(status: StatusCode, scim_type: Option<&str>) -> ErrorClass {
     match (status.as_u16(), scim_type) {
-        (400, Some("invalidFilter")) => ErrorClass::Unsupported,
         // 412: the record changed since it was read.
         (409 | 412, _) | (400, Some("uniqueness")) => ErrorClass::Conflict,
         (401 | 403 | 407, _) => ErrorClass::Credentials,
         (404 | 410, _) => ErrorClass::NotFound,
-        (405 | 501, _) => ErrorClass::Unsupported,
+        (400, Some("invalidFilter")) | (405 | 501, _) => ErrorClass::Unsupported,
         (429, _) => ErrorClass::RateLimited,
         (408 | 425 | 500..=599, _) => ErrorClass::Transient,
         (300..=399, _) => ErrorClass::Configuration,
