@@ -46,4 +46,15 @@ impl ConnectorError {
     pub fn new(kind: ErrorKind, reason: &'static str, message: impl Into<String>) -> Self {
         Self { kind, reason, message: message.into(), retry_after: None }
     }
+    /// A failure of a request for a list or of a probe. Where a record may not exist or may be refused, a list cannot:
+    /// such an answer means that an endpoint or the definition is wrong.
+    pub(crate) fn of_a_list(mut self) -> Self {
+        use ErrorKind::{Configuration, Conflict, NotFound, Rejected, Unsupported};
+        if matches!(self.kind, NotFound | Rejected | Conflict | Unsupported) {
+            self.kind = Configuration;
+            self.reason = crate::api::reasons::INVALID_SPEC;
+            self.message.push_str("; check spec.endpoints, and that the definition is right for this system");
+        }
+        self
+    }
 }

@@ -7,8 +7,20 @@ use async_trait::async_trait;
 use crate::engine::model::{Fields, Read, SourceRecord, TargetRecord};
 
 mod error;
+pub mod factory;
+mod http;
+mod listing;
+mod net;
+mod rate;
+mod rest;
+mod scim2;
+mod target;
+#[cfg(test)]
+mod testing;
+mod value;
 
 pub use error::{ConnectorError, ErrorKind};
+pub use factory::{ProviderConfig, probe, source, target};
 
 /// Told how far a read has come: (done, total where known).
 pub type Progress<'a> = &'a (dyn Fn(u64, Option<u64>) + Send + Sync);

@@ -45,7 +45,7 @@ pub enum Authentication {
     #[serde(rename = "oauth2ClientCredentials")]
     OAuth2ClientCredentials {
         /// The token request.
-        request: Request,
+        request: Box<Request>,
         /// Fields of the form. Example: `client_id: "{credentials.clientId}"`.
         form: BTreeMap<String, Template>,
         /// Where the answer has the token.
@@ -99,11 +99,16 @@ pub(super) fn default_class() -> String {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum HttpMethod {
+    /// Reads.
     #[default]
     Get,
+    /// Creates.
     Post,
+    /// Replaces.
     Put,
+    /// Changes.
     Patch,
+    /// Deletes.
     Delete,
 }
 

@@ -23,7 +23,7 @@ pub use access::{
     RequestPurpose,
 };
 pub use error::{DefinitionError, Problem};
-pub use json_path::JsonPath;
+pub use json_path::{JsonPath, is_text, put};
 pub use scim_path::{ScimPath, ScimSelector};
 pub use streams::{
     Direction, Expansion, KeyFilter, ListSpec, Lookup, Paging, Preference, RestStream, RestValue, ScimShape,
@@ -32,7 +32,7 @@ pub use streams::{
 pub use template::{Template, TemplateError};
 pub use vendor::{ConnectorKind, VendorDefinition};
 
-/// Reads and checks a definition. `origin` names the text in messages: a file, or a ConfigMap and its key.
+/// Reads and checks a definition. `origin` names the text in messages: a file, or a `ConfigMap` and its key.
 ///
 /// # Errors
 /// The place where the YAML cannot be read, or every rule that the definition breaks.
@@ -40,9 +40,5 @@ pub fn parse(text: &str, origin: &str) -> Result<VendorDefinition, DefinitionErr
     let definition: VendorDefinition =
         serde_yaml_ng::from_str(text).map_err(|error| DefinitionError::unreadable(origin, &error))?;
     let problems = check::problems(&definition);
-    if problems.is_empty() {
-        Ok(definition)
-    } else {
-        Err(DefinitionError { origin: origin.to_owned(), problems })
-    }
+    if problems.is_empty() { Ok(definition) } else { Err(DefinitionError { origin: origin.to_owned(), problems }) }
 }

@@ -84,6 +84,7 @@ impl Default for FieldSchema {
             max_length: None,
             pattern: None,
             one_of: Vec::new(),
+            scopes: Vec::new(),
             stream: None,
             source: None,
             unsupported: None,

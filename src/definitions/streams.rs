@@ -111,7 +111,9 @@ pub struct Preference {
 /// Which end is preferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
+    /// The largest, or the latest.
     Largest,
+    /// The smallest, or the earliest.
     Smallest,
 }
 
@@ -160,7 +162,7 @@ pub enum TargetStream {
     /// By SCIM 2.0.
     Scim2(ScimStream),
     /// By requests that the definition describes.
-    Rest(RestStream),
+    Rest(Box<RestStream>),
 }
 
 impl TargetStream {

@@ -47,7 +47,12 @@ fn what_is_named_must_exist_and_what_exists_must_be_used() {
         ("personio-v2", "/v2/persons/{key}/employments", "/v2/persons/{id}/employments", "unknown placeholder {id}"),
         ("personio-v2", "      preferredName: {path: preferred_name}\n", "", "has no entry under values"),
         ("personio-v2", "path: first_name", "path: first..name", "first..name"),
-        ("travelperk", "    class: Credentials", "    class: Credentials\n    reason: Broken", "Broken is not a reason"),
+        (
+            "travelperk",
+            "    class: Credentials",
+            "    class: Credentials\n    reason: Broken",
+            "Broken is not a reason",
+        ),
         ("personio-v2", "capabilities: [Read]", "capabilities: [Read, Write]", "Write must be named exactly when"),
         ("personio-v2", "stream: people", "stream: persons", "unknown stream persons"),
         ("personio-v2", "https://api.personio.de\n", "https://api.personio.de?x=1\n", "without query"),

@@ -49,7 +49,7 @@ const fn yes() -> bool {
 pub struct MatchRule {
     /// Field of the target that is compared with the value this stream maps to it. Example: `externalId`.
     #[schemars(length(min = 1, max = 128))]
-    pub on: String,
+    pub field: String,
 }
 
 /// What is sent to one field of the target. Exactly one of `from`, `value` and `expr` is set.

@@ -48,7 +48,8 @@ pub struct SyncSettingSpec {
     pub source_ref: LocalReference,
     /// Provider that records are written to.
     pub target_ref: LocalReference,
-    /// `On` runs as scheduled or asked for; `Off` pauses, keeping links and history. Default: On.
+    /// `"On"` runs as scheduled or asked for; `"Off"` pauses, keeping links and history. In YAML the quotes are needed:
+    /// without them kubectl reads true and false. Default: On.
     #[serde(default)]
     pub state: DesiredState,
     /// `Manual` (default): everything that the first run would do is held until somebody approves it, and again

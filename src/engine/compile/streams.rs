@@ -42,7 +42,7 @@ pub(super) fn check(
     CompiledStream {
         name: stream.name.clone(),
         wanted: wanted.into_iter().collect(),
-        match_on: stream.match_rules.iter().map(|rule| rule.on.clone()).collect(),
+        match_on: stream.match_rules.iter().map(|rule| rule.field.clone()).collect(),
         scope,
         leaver,
         fields: compiled,
@@ -113,30 +113,30 @@ fn match_rules(
 ) -> Vec<usize> {
     let mut indexes = Vec::new();
     for (position, rule) in stream.match_rules.iter().enumerate() {
-        let path = format!("{path}.match[{position}].on");
-        let Some(field) = target.fields.get(&rule.on) else {
+        let path = format!("{path}.match[{position}].field");
+        let Some(field) = target.fields.get(&rule.field) else {
             let lookups = target.fields.iter().filter(|(_, field)| field.lookup).map(|(name, _)| name);
-            problems.add(path, format!("the target has no field '{}'", rule.on), suggestion(&rule.on, lookups));
+            problems.add(path, format!("the target has no field '{}'", rule.field), suggestion(&rule.field, lookups));
             continue;
         };
         if !field.lookup {
             let lookups = target.fields.iter().filter(|(_, field)| field.lookup).map(|(name, _)| name);
-            let rule = format!("records of the target cannot be looked up by '{}'", rule.on);
+            let rule = format!("records of the target cannot be looked up by '{}'", rule.field);
             problems.add(&path, rule, suggestion("", lookups));
         }
         if matches!(field.type_, FieldType::TextList | FieldType::Reference) {
-            problems.add(&path, format!("'{}' is not a single value", rule.on), "match on a text or a number");
+            problems.add(&path, format!("'{}' is not a single value", rule.field), "match on a text or a number");
         }
-        match compiled.iter().position(|field| field.to == rule.on) {
+        match compiled.iter().position(|field| field.to == rule.field) {
             Some(index) if indexes.contains(&index) => {
-                problems.add(path, format!("'{}' is matched on twice", rule.on), "remove one of the two");
+                problems.add(path, format!("'{}' is matched on twice", rule.field), "remove one of the two");
             }
             Some(index) => indexes.push(index),
-            None if stream.fields.iter().any(|mapping| mapping.to == rule.on) => {}
+            None if stream.fields.iter().any(|mapping| mapping.to == rule.field) => {}
             None => problems.add(
                 path,
-                format!("'{}' is not mapped, so there is no value to look up", rule.on),
-                format!("add a mapping with to: {}", rule.on),
+                format!("'{}' is not mapped, so there is no value to look up", rule.field),
+                format!("add a mapping with to: {}", rule.field),
             ),
         }
     }

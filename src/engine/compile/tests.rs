@@ -149,7 +149,7 @@ fn what_the_target_requires_must_be_mapped_and_only_once() {
 #[test]
 fn match_rules_need_a_mapped_field_that_can_be_looked_up() {
     let matching = |on: &str| problems_of(&spec(&[people(|stream| stream["match"] = json!([{"on": on}]))]));
-    assert_one(&matching("extrnalId"), &["match[0].on", "did you mean 'externalId'?"]);
+    assert_one(&matching("extrnalId"), &["match[0].field", "did you mean 'externalId'?"]);
     let problems = matching("title");
     assert_eq!(problems.len(), 2);
     assert!(problems[0].contains("cannot be looked up by 'title'") && problems[1].contains("is not mapped"));
