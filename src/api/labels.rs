@@ -24,3 +24,9 @@ pub const PROBE_REQUESTED_AT: &str = "rollcall.dev/probe-requested-at";
 pub const TRIGGER: &str = "rollcall.dev/trigger";
 /// On scheduled jobs: the scheduled time (RFC 3339).
 pub const SCHEDULED_TIME: &str = "rollcall.dev/scheduled-time";
+/// On Release jobs: uid of the SyncApproval they carry out.
+pub const APPROVAL_UID: &str = "rollcall.dev/approval-uid";
+/// On pods: what the pod was made for, as a digest. A pod of the same name with another digest is not ours.
+pub const SPEC_HASH: &str = "rollcall.dev/spec-hash";
+/// On probe pods: the token of [`PROBE_REQUESTED_AT`] that the probe answers.
+pub const PROBE_TOKEN: &str = "rollcall.dev/probe-token";

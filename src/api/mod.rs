@@ -7,6 +7,7 @@ pub mod crds;
 pub mod labels;
 pub mod reasons;
 pub mod v1alpha1;
+pub mod validation;
 
 /// API group of every kind.
 pub const GROUP: &str = "rollcall.dev";

@@ -57,6 +57,8 @@ reasons! {
     PUBLISHED = "Published", Expected, "The setting is published.";
     SWITCHED_OFF = "SwitchedOff", Expected, "spec.state is Off.";
     ACTIVE = "Active", Expected, "The setting is switched on.";
+    NOT_CHECKED = "NotChecked", Transient, "The object has not been looked at yet.";
+    SCHEDULE_SKIPPED = "ScheduleSkipped", Transient, "A scheduled time passed without a run: another run was unfinished, or it came too late.";
     // Waiting and running.
     WAITING_FOR_PROVIDER = "WaitingForProvider", Transient, "A provider is not Ready or is suspended; the job starts when it is.";
     WAITING_FOR_SLOT = "WaitingForSlot", Transient, "The provider's maxConcurrentJobs is used up; the job starts when another ends.";
@@ -78,6 +80,7 @@ reasons! {
     PLAN_CHANGED = "PlanChanged", Actionable, "What is held is no longer what was approved; look at the new digest and approve it.";
     NOTHING_HELD = "NothingHeld", Expected, "Nothing is held under the approved digest.";
     ANOTHER_RUN = "AnotherRun", Transient, "Another run of the same setting holds the records store's lock.";
+    ACTION_NOT_AVAILABLE = "ActionNotAvailable", Expected, "The setting's state does not allow a job of this type; the message names the state.";
     // Records service.
     RECORDS_UNAVAILABLE = "RecordsUnavailable", Transient, "The records service cannot be reached; the run stops cleanly and is tried again.";
     RECORDS_INVALID = "RecordsInvalid", Actionable, "The records store is of a newer version, encrypted with another key, locked or full; it was left untouched.";
@@ -112,6 +115,7 @@ reasons! {
     ABSENCE_UNPROVEN = "AbsenceUnproven", Transient, "The record was not delivered, but the read was not complete; it is left alone.";
     ABSENT_KEPT = "AbsentKept", Expected, "The record is gone from the source and leaver.onAbsence is Keep.";
     ALREADY_GONE = "AlreadyGone", Expected, "The record is gone from both systems; its link is dropped.";
+    OUT_OF_SCOPE = "OutOfScope", Expected, "The stream's scope is false for the record; the message has the clause.";
     NOT_ELIGIBLE = "NotEligible", Expected, "The selected record is not in scope.";
     RUN_STOPPED = "RunStopped", Transient, "The run ended before this record's turn; the next run does it.";
     // Records: held.

@@ -2,10 +2,12 @@
 //! API), the result (termination message) and the exit code. Versioned, without secrets and without personal data.
 
 mod exit_code;
+mod job_end;
 mod request;
 mod result;
 
 pub use exit_code::ExitCode;
+pub use job_end::JobEnd;
 pub use request::{DefinitionSource, PodRequest, ProbeRequest, ProviderRequest, RunRequest};
 pub use result::{MAX_RESULT_BYTES, PodResult, ProbeResult, RunResult};
 

@@ -26,9 +26,9 @@ pub struct StreamSchema {
 }
 
 /// One field.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in the YAML")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that a definition states")]
 pub struct FieldSchema {
     /// Kind of value.
     #[serde(rename = "type", default)]
@@ -69,6 +69,27 @@ pub struct FieldSchema {
     /// The vendor is known to have the field but not to let it be synchronised; mapping it is refused with this text.
     #[serde(default)]
     pub unsupported: Option<String>,
+}
+
+/// The same as a definition that says nothing about the field.
+impl Default for FieldSchema {
+    fn default() -> Self {
+        Self {
+            type_: FieldType::default(),
+            description: String::new(),
+            required: false,
+            read_only: false,
+            lookup: false,
+            case_exact: yes(),
+            max_length: None,
+            pattern: None,
+            one_of: Vec::new(),
+            stream: None,
+            source: None,
+            scopes: Vec::new(),
+            unsupported: None,
+        }
+    }
 }
 
 const fn yes() -> bool {

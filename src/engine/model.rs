@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::v1alpha1::{Action, Held};
+use crate::api::v1alpha1::{Action, Counts, Held};
 use crate::redacted::Redacted;
 
 /// Values by field name. `Debug` prints the names only.
@@ -165,6 +165,48 @@ pub struct StreamPlan {
     pub entries: Vec<Entry>,
 }
 
+impl StreamPlan {
+    /// What the counts would be if every write that is not held succeeds. `considered` is `read` less `outOfScope` plus
+    /// the absent records, which is the number of entries.
+    pub fn counts(&self) -> Counts {
+        let number = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
+        let mut counts = Counts {
+            read: self.read,
+            out_of_scope: number(self.out_of_scope.len()),
+            considered: number(self.entries.len()),
+            ..Counts::default()
+        };
+        for entry in &self.entries {
+            let end = match (&entry.verdict, entry.held) {
+                (Verdict::Create { .. } | Verdict::Update { .. } | Verdict::Disable | Verdict::Delete, Some(_)) => {
+                    &mut counts.held
+                }
+                (Verdict::Create { .. }, None) => &mut counts.created,
+                (Verdict::Update { .. }, None) => &mut counts.updated,
+                (Verdict::Disable, None) => &mut counts.disabled,
+                (Verdict::Delete, None) => &mut counts.deleted,
+                (Verdict::Unchanged, _) => &mut counts.unchanged,
+                (Verdict::Skip, _) => &mut counts.skipped,
+                (Verdict::Conflict, _) => &mut counts.conflicts,
+                (Verdict::Fail, _) => &mut counts.failed,
+            };
+            *end += 1;
+        }
+        counts
+    }
+}
+
+impl Plan {
+    /// The counts of all streams together.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for stream in &self.streams {
+            counts.add(&stream.counts());
+        }
+        counts
+    }
+}
+
 /// A record that `scope` left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutOfScope {
@@ -199,9 +241,21 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// Create it. `references` are set in the create where the referenced record is known by then, else afterwards.
-    Create { fields: Fields, references: References },
+    Create {
+        /// Values by the target's field names.
+        fields: Fields,
+        /// References to other records.
+        references: References,
+    },
     /// Change it: null empties a field. `enable` re-enables it as well. Either part may be empty.
-    Update { changes: Fields, references: References, enable: bool },
+    Update {
+        /// New values of the fields that differ; null empties one.
+        changes: Fields,
+        /// References that differ.
+        references: References,
+        /// Whether the record is enabled again.
+        enable: bool,
+    },
     /// Disable it.
     Disable,
     /// Delete it.

@@ -198,6 +198,15 @@ pub struct EmployeeSyncJobStatus {
     /// How complete the read of the source was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<ReadStatus>,
+    /// Whether the run found the setting published: a first approval was applied, or none was needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<bool>,
+    /// Fields of the target for which the source delivered values that their value map does not name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmapped_fields: Vec<String>,
+    /// When a person's leaving day takes effect next, as far as the run could see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_due_time: Option<Time>,
 }
 
 /// The plan of a run.

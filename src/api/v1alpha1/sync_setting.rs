@@ -41,7 +41,7 @@ use super::stream::{Parsing, Stream};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
 )]
 #[x_kube(validation = Rule::new("self.sourceRef.name != self.targetRef.name").message("sourceRef and targetRef must name two different providers"))]
-#[x_kube(validation = Rule::new("!has(self.schedule) || self.schedule.startsWith('@') || self.schedule.trim().split(' ').filter(f, f != '').size() == 5").message("schedule must have five fields (minute hour day-of-month month day-of-week) or be a macro such as @daily"))]
+#[x_kube(validation = Rule::new("!has(self.schedule) || self.schedule.matches('^(@[a-z]+|[^ ]+( +[^ ]+){4})$')").message("schedule must have five fields (minute hour day-of-month month day-of-week) or be a macro such as @daily"))]
 #[serde(rename_all = "camelCase")]
 pub struct SyncSettingSpec {
     /// Provider that records are read from.
@@ -228,7 +228,8 @@ pub struct SyncSettingStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// The scheduled time of the last run that the schedule started.
+    /// The last scheduled time that was dealt with: a run was started for it, or it was skipped and counted in
+    /// `missedSchedules`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_schedule_time: Option<Time>,
     /// When the schedule starts the next run.

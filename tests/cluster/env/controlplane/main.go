@@ -20,7 +20,6 @@ import (
 	_ "github.com/coredns/coredns/plugin/template"
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
-	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -74,7 +73,7 @@ func run(name string) bool {
 	case "kube-scheduler":
 		command = scheduler.NewSchedulerCommand()
 	case "kubelet":
-		command = kubelet.NewKubeletCommand(stopContext())
+		command = kubelet.NewKubeletCommand(context.Background())
 	case "kube-proxy":
 		command = proxy.NewProxyCommand()
 	default:
@@ -82,11 +81,6 @@ func run(name string) bool {
 	}
 	os.Exit(cli.Run(command))
 	return true
-}
-
-// stopContext ends at the first SIGTERM or SIGINT.
-func stopContext() context.Context {
-	return genericapiserver.SetupSignalContext()
 }
 
 // serveDNS runs CoreDNS with the Corefile given.

@@ -1,0 +1,91 @@
+//! What expressions mean, missing values above all.
+
+use serde_json::{Value, json};
+
+use super::{Expression, View, clauses};
+use crate::definitions::schema::{FieldSchema, FieldType, StreamSchema};
+
+fn schema() -> StreamSchema {
+    let field = |type_| FieldSchema { type_, ..FieldSchema::default() };
+    StreamSchema {
+        fields: [
+            ("name", FieldType::Text),
+            ("nick", FieldType::Text),
+            ("employment.type", FieldType::Text),
+            ("employment.hours", FieldType::Number),
+            ("age", FieldType::Integer),
+            ("tags", FieldType::TextList),
+        ]
+        .map(|(name, type_)| (name.to_owned(), field(type_)))
+        .into(),
+        ..StreamSchema::default()
+    }
+}
+
+fn evaluate(text: &str) -> Value {
+    let schema = schema();
+    let view = View::new(&schema, schema.fields.keys());
+    let body =
+        json!({"name": " Ada ", "nick": null, "employment": {"type": "X", "hours": 38}, "age": 3, "tags": ["a", "b"]});
+    let expression = Expression::compile(text).unwrap();
+    let context = view.context(&body);
+    expression.evaluate(&context).unwrap_or_else(|error| json!({"error": error.text}))
+}
+
+#[test]
+fn a_missing_value_is_null_and_compares_without_an_error() {
+    assert_eq!(evaluate("source.nick == null"), json!(true));
+    assert_eq!(evaluate("source.nick == 'x'"), json!(false));
+    assert_eq!(evaluate("null == 'x'"), json!(false));
+    assert_eq!(evaluate("has(source.nick)"), json!(false));
+    assert_eq!(evaluate("has(source.employment.type) && has(source.name)"), json!(true));
+    assert_eq!(evaluate("source.nick.startsWith('a') || source.nick.matches('a')"), json!(false));
+    assert_eq!(evaluate("size(source.nick) + source.nick.size()"), json!(0));
+    assert_eq!(evaluate("source.nick in ['a', 'b']"), json!(false));
+}
+
+#[test]
+fn arithmetic_and_order_on_a_missing_value_stay_errors() {
+    assert!(evaluate("source.nick < 'x'").get("error").is_some());
+    assert!(evaluate("source.nick + 'x'").get("error").is_some());
+}
+
+#[test]
+fn own_functions_do_what_their_table_says() {
+    assert_eq!(evaluate("lower(trim(source.name)) + upper('b')"), json!("adaB"));
+    assert_eq!(evaluate("trim(source.nick)"), json!(null));
+    assert_eq!(evaluate("join([source.name, source.nick, '', 'L'], '-')"), json!("Ada-L"));
+    assert_eq!(evaluate("coalesce(source.nick, '', source.age, 'z')"), json!(3));
+    assert_eq!(evaluate("coalesce(source.nick)"), json!(null));
+    assert_eq!(evaluate("source.tags.map(t, t + '!')"), json!(["a!", "b!"]));
+    assert_eq!(evaluate("'a b'.split(' ')[1]"), json!("b"));
+}
+
+#[test]
+fn a_number_field_is_a_double_even_when_the_source_sends_a_whole_number() {
+    assert_eq!(evaluate("source.employment.hours * 0.5"), json!(19.0));
+}
+
+#[test]
+fn an_error_does_not_repeat_values() {
+    for text in ["source.nick + source.name", "int(source.name)", "source.name < source.age"] {
+        let error = evaluate(text)["error"].as_str().unwrap().to_owned();
+        assert!(!error.contains("Ada"), "{error}");
+    }
+}
+
+#[test]
+fn scope_is_split_at_its_top_level_ands_only() {
+    assert_eq!(clauses("a == 'x && y' && (b && c) && d"), ["a == 'x && y'", "(b && c)", "d"]);
+    assert_eq!(clauses("a && b || c"), ["a && b || c"]);
+    assert_eq!(clauses("a ? b && c : d"), ["a ? b && c : d"]);
+    assert_eq!(clauses(r#"a == "\"&&" && b == r'\' && c == '''x'&&'y'''"#).len(), 3);
+    assert_eq!(clauses("a"), ["a"]);
+}
+
+#[test]
+fn a_mistake_is_reported_with_its_position() {
+    let error = Expression::compile("source.a ==").unwrap_err();
+    assert!(error.starts_with("line 1, column "), "{error}");
+    assert!(Expression::compile("source.?a").is_err(), "the optional syntax is off");
+}

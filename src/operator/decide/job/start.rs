@@ -1,0 +1,152 @@
+//! Whether a job may start an attempt now, and if not, why not.
+
+use super::super::{Decision, OperatorAction, is_usable, plus};
+use super::status::Finish;
+use super::{Counterpart, Pass, current_attempt};
+use crate::api::v1alpha1::{DesiredState, EmployeeSyncJobStatus, JobType, SyncSetting};
+use crate::api::{conditions, reasons};
+use crate::operator::resources::{self, PodProvider, RunPod};
+
+/// What a job waits for.
+struct Wait {
+    reason: &'static str,
+    message: String,
+}
+
+impl Pass<'_> {
+    pub(super) fn start_or_wait(&self) -> Decision<EmployeeSyncJobStatus> {
+        if let Some(finish) = self.stop_reason() {
+            return self.finish(&finish);
+        }
+        let Some(setting) = &self.observed.setting else {
+            let message = format!("SyncSetting {} does not exist in this namespace", self.job.spec.setting_ref.name);
+            return self.finish(&Finish::failed(reasons::SETTING_NOT_FOUND, message));
+        };
+        if let Some(finish) = refusal(setting, self.job.spec.type_) {
+            return self.finish(&finish);
+        }
+        if let Some(time) = self.old.next_attempt_time.as_ref().filter(|time| time.0 > self.now) {
+            let mut decision = Decision::default();
+            decision.wake(time.0.min(self.deadline()));
+            return decision;
+        }
+        match self.gate(setting) {
+            Ok(pod) => {
+                let mut decision = self.in_progress();
+                decision.actions.push(OperatorAction::CreatePod(Box::new(pod)));
+                decision.wake(self.deadline());
+                decision
+            }
+            Err(wait) => {
+                let mut decision = self.waiting(wait.reason, &wait.message);
+                if self.old.start_time.is_some() {
+                    decision.wake(self.deadline());
+                }
+                decision
+            }
+        }
+    }
+
+    /// The pod to create, or what has to happen first. Everything named here is watched: no polling.
+    fn gate(&self, setting: &SyncSetting) -> Result<k8s_openapi::api::core::v1::Pod, Wait> {
+        let source = usable(&self.observed.source, &setting.spec.source_ref.name)?;
+        let target = usable(&self.observed.target, &setting.spec.target_ref.name)?;
+        setting_ready(setting)?;
+        self.first_in_line()?;
+        free_slot(&self.observed.source)?;
+        free_slot(&self.observed.target)?;
+        let run = RunPod {
+            job: self.job,
+            setting,
+            source,
+            target,
+            attempt: current_attempt(self.job),
+            deadline: self.deadline(),
+            seconds_left: self.deadline().as_second() - self.now.as_second(),
+        };
+        Ok(resources::run_pod(&run, &self.observed.defaults))
+    }
+
+    /// One unfinished run per setting, oldest first: the records store has one lock a setting.
+    fn first_in_line(&self) -> Result<(), Wait> {
+        let created = self.job.metadata.creation_timestamp.as_ref().map(|time| time.0).unwrap_or_default();
+        let me = (created, self.job.metadata.name.as_deref().unwrap_or_default());
+        let ahead = self.observed.siblings.iter().find(|other| other.active || (other.created, other.name.as_str()) < me);
+        ahead.map_or(Ok(()), |other| {
+            let message = format!("EmployeeSyncJob {} of the same setting is unfinished", other.name);
+            Err(Wait { reason: reasons::WAITING_FOR_RUN, message })
+        })
+    }
+
+    /// Puts the job back in line after its pod was lost. That does not count, but it must not turn in a circle.
+    pub(super) fn lost(&self, why: &str) -> Decision<EmployeeSyncJobStatus> {
+        let attempts = current_attempt(self.job);
+        let losses = i64::from(attempts.saturating_sub(self.old.failed_attempts).max(1));
+        let next = plus(self.now, losses.saturating_mul(10).min(300));
+        let message = format!("{why}; another attempt follows and does not count against backoffLimit");
+        self.next_attempt(self.old.failed_attempts, next, &message)
+    }
+
+    /// Puts the job back in line after a transient failure, or ends it.
+    pub(super) fn retry(&self, reason: &str, message: &str, retry_after: Option<i64>) -> Decision<EmployeeSyncJobStatus> {
+        if let Some(finish) = self.stop_reason() {
+            return self.finish(&finish);
+        }
+        let failed = self.old.failed_attempts.saturating_add(1);
+        if failed > self.backoff_limit() {
+            let text = format!("{failed} attempts failed; the last one: {reason}: {message}");
+            return self.finish(&Finish::failed(reasons::BACKOFF_LIMIT_EXCEEDED, text).after_failures(failed));
+        }
+        let wait = backoff_seconds(self.uid(), failed).max(retry_after.unwrap_or(0));
+        self.next_attempt(failed, plus(self.now, wait), &format!("attempt {failed} failed: {reason}: {message}"))
+    }
+}
+
+/// What the setting's state forbids (DESIGN 4.4).
+fn refusal(setting: &SyncSetting, type_: JobType) -> Option<Finish> {
+    (setting.spec.state == DesiredState::Off && type_.writes()).then(|| {
+        let message = "spec.state of the setting is Off: only jobs of type Plan and Show run; set it to On".to_owned();
+        Finish::failed(reasons::ACTION_NOT_AVAILABLE, message)
+    })
+}
+
+fn usable<'a>(counterpart: &'a Counterpart, name: &str) -> Result<PodProvider<'a>, Wait> {
+    let wait = |why: &str| Wait {
+        reason: reasons::WAITING_FOR_PROVIDER,
+        message: format!("IntegrationProvider {name} {why}"),
+    };
+    let provider = counterpart.provider.as_deref().ok_or_else(|| wait("does not exist in this namespace"))?;
+    if provider.spec.suspend {
+        return Err(wait("is suspended"));
+    }
+    let definition = counterpart.definition.as_ref().filter(|_| is_usable(provider)).ok_or_else(|| wait("is not Ready"))?;
+    Ok(PodProvider { provider, definition })
+}
+
+fn setting_ready(setting: &SyncSetting) -> Result<(), Wait> {
+    let found = setting.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    if conditions::is_ready(found, setting.metadata.generation) {
+        return Ok(());
+    }
+    let why = conditions::find(found, conditions::READY).map_or("not checked yet", |ready| ready.reason.as_str());
+    Err(Wait { reason: reasons::SETTING_NOT_READY, message: format!("the SyncSetting is not Ready ({why})") })
+}
+
+fn free_slot(counterpart: &Counterpart) -> Result<(), Wait> {
+    let Some(provider) = &counterpart.provider else { return Ok(()) };
+    let most = provider.spec.max_concurrent_jobs.max(1);
+    if counterpart.active_jobs < most {
+        return Ok(());
+    }
+    let name = provider.metadata.name.as_deref().unwrap_or_default();
+    let message = format!("maxConcurrentJobs ({most}) of IntegrationProvider {name} is used up");
+    Err(Wait { reason: reasons::WAITING_FOR_SLOT, message })
+}
+
+/// Full jitter over 10 s doubling to 6 minutes (the bounds of batch/v1 Job), drawn from the uid and the attempt.
+fn backoff_seconds(uid: &str, failed: i32) -> i64 {
+    let doublings = u32::try_from(failed.clamp(1, 6) - 1).unwrap_or(0);
+    let most = (10_i64 << doublings).min(360);
+    let drawn = crate::schedule::start_jitter(&format!("{uid}/{failed}"), i32::try_from(most).unwrap_or(360));
+    drawn.as_secs().max(1)
+}

@@ -1,0 +1,259 @@
+//! Jobs: one test per rule.
+
+use super::super::testing::*;
+use super::*;
+use crate::api::conditions::{assert_conditions_wellformed, find};
+use crate::api::v1alpha1::{DesiredState, Held, JobType};
+use crate::contract::RunResult;
+
+/// The job after its first attempt was started.
+fn running() -> EmployeeSyncJob {
+    let mut job = job("run");
+    job.status = decide_job(&job, &observed(), now()).status;
+    assert_eq!(job.status.as_ref().unwrap().phase, JobPhase::InProgress);
+    job
+}
+
+fn with_pod(stage: PodStage) -> JobObserved {
+    JobObserved { pod: PodState::Seen(Arc::new(pod("run-1", "run", stage))), ..observed() }
+}
+
+fn ended_with(exit_code: i32, result: RunResult) -> EmployeeSyncJobStatus {
+    let status = decide_job(&running(), &with_pod(ended(exit_code, &message(result))), now()).status.unwrap();
+    assert_conditions_wellformed(&status.conditions);
+    status
+}
+
+fn waits(observed: &JobObserved) -> (JobPhase, String) {
+    let decision = decide_job(&job("run"), observed, now());
+    assert_eq!(decision.actions, []);
+    let status = decision.status.unwrap();
+    assert_conditions_wellformed(&status.conditions);
+    let mut again = job("run");
+    again.status = Some(status.clone());
+    assert_eq!(decide_job(&again, observed, plus(now(), 90)).status, None, "waiting on is no reason to write again");
+    (status.phase, status.reason.unwrap())
+}
+
+#[test]
+fn a_job_that_can_start_gets_its_pod_and_one_write() {
+    let decision = decide_job(&job("run"), &observed(), now());
+    let [OperatorAction::CreatePod(pod)] = decision.actions.as_slice() else { panic!("{decision:#?}") };
+    assert_eq!(pod.metadata.name.as_deref(), Some("run-1"));
+    let status = decision.status.unwrap();
+    assert_conditions_wellformed(&status.conditions);
+    assert_eq!((status.phase, status.attempts, status.pod_name.as_deref()), (JobPhase::InProgress, 1, Some("run-1")));
+    assert_eq!(decision.wake_at, Some(plus(now(), 21_600)));
+}
+
+#[test]
+fn a_running_job_is_left_alone() {
+    let decision = decide_job(&running(), &with_pod(PodStage::Running), plus(now(), 60));
+    assert_eq!((decision.status, decision.actions.len()), (None, 0));
+}
+
+#[test]
+fn ends_are_turned_into_phase_code_and_reason() {
+    let held = Held { digest: format!("sha256:{}", "0".repeat(64)), create: 2, ..Held::default() };
+    let table = [
+        (0, result(201, reasons::COMPLETED), JobPhase::Complete, 201, reasons::COMPLETED),
+        (0, result(204, reasons::COMPLETED), JobPhase::Complete, 204, reasons::COMPLETED),
+        (
+            4,
+            RunResult { held: Some(held), ..result(200, reasons::COMPLETED_WITH_HOLDS) },
+            JobPhase::Complete,
+            200,
+            reasons::COMPLETED_WITH_HOLDS,
+        ),
+        (5, result(200, reasons::COMPLETED_WITH_FAILURES), JobPhase::Complete, 200, reasons::COMPLETED_WITH_FAILURES),
+        (5, result(400, reasons::RECORDS_FAILED), JobPhase::Error, 400, reasons::RECORDS_FAILED),
+        (2, result(400, reasons::MAPPING_INVALID), JobPhase::Error, 400, reasons::MAPPING_INVALID),
+        (3, result(400, reasons::CREDENTIALS_MISSING), JobPhase::Error, 400, reasons::CREDENTIALS_MISSING),
+        (0, result(204, "Made-up"), JobPhase::Error, 400, reasons::RESULT_INVALID),
+        (0, result(999, reasons::COMPLETED), JobPhase::Error, 400, reasons::RESULT_INVALID),
+    ];
+    for (exit_code, result, phase, code, reason) in table {
+        let wants_held = result.held.is_some();
+        let status = ended_with(exit_code, result);
+        assert_eq!((status.phase, status.code, status.reason.as_deref()), (phase, Some(code), Some(reason)));
+        assert_eq!(find(&status.conditions, "Held").is_some(), wants_held);
+        assert!(status.completion_time.is_some());
+    }
+}
+
+#[test]
+fn a_lost_message_after_success_is_an_error_and_after_a_crash_a_retry() {
+    let end = |code| decide_job(&running(), &with_pod(ended(code, "")), now()).status.unwrap();
+    assert_eq!(end(0).reason.as_deref(), Some(reasons::RESULT_INVALID));
+    assert_eq!(end(3).reason.as_deref(), Some(reasons::CREDENTIALS_REJECTED));
+    let killed = end(137);
+    assert_eq!((killed.phase, killed.failed_attempts), (JobPhase::Queued, 1));
+    assert_eq!(killed.reason.as_deref(), Some(reasons::WAITING_FOR_RETRY));
+}
+
+#[test]
+fn transient_failures_are_retried_with_growing_waits_up_to_the_limit() {
+    let mut job = running();
+    let mut time = now();
+    for failed in 1..=3 {
+        let name = format!("run-{failed}");
+        let transient = RunResult { retry_after_seconds: Some(90), ..result(400, reasons::RATE_LIMITED) };
+        let end = PodState::Seen(Arc::new(pod(&name, "run", ended(64, &message(transient)))));
+        let decision = decide_job(&job, &JobObserved { pod: end, ..observed() }, time);
+        job.status = decision.status;
+        let status = job.status.clone().unwrap();
+        assert_eq!((status.failed_attempts, status.phase), (failed, JobPhase::Queued));
+        let next = status.next_attempt_time.clone().unwrap().0;
+        assert!(next >= plus(time, 90), "Retry-After is honoured");
+        assert_eq!(decision.wake_at, Some(next));
+        assert_eq!(decide_job(&job, &observed(), plus(time, 1)).actions, [], "not before its time");
+        time = next;
+        let decision = decide_job(&job, &observed(), time);
+        assert_eq!(decision.actions.len(), 1);
+        job.status = decision.status;
+    }
+    let end = PodState::Seen(Arc::new(pod("run-4", "run", ended(64, ""))));
+    let status = decide_job(&job, &JobObserved { pod: end, ..observed() }, time).status.unwrap();
+    assert_eq!(status.reason.as_deref(), Some(reasons::BACKOFF_LIMIT_EXCEEDED));
+    assert_eq!((status.attempts, status.failed_attempts, status.code), (4, 4, Some(400)));
+}
+
+#[test]
+fn disruptions_lead_to_another_attempt_that_does_not_count() {
+    let evicted = PodStage::Ended { exit_code: None, reason: "Evicted".into(), message: String::new() };
+    let mut view = pod("run-1", "run", evicted);
+    view.disrupted = true;
+    let stopped = pod("run-1", "run", ended(65, ""));
+    for state in [PodState::Seen(Arc::new(view)), PodState::Seen(Arc::new(stopped)), PodState::Absent] {
+        let mut job = running();
+        job.status = decide_job(&job, &JobObserved { pod: state, ..observed() }, now()).status;
+        let status = job.status.as_ref().unwrap();
+        assert_eq!((status.phase, status.failed_attempts, status.attempts), (JobPhase::Queued, 0, 1));
+        let decision = decide_job(&job, &observed(), plus(now(), 400));
+        let [OperatorAction::CreatePod(pod)] = decision.actions.as_slice() else { panic!("{decision:#?}") };
+        assert_eq!(pod.metadata.name.as_deref(), Some("run-2"));
+    }
+}
+
+#[test]
+fn cancelling_stops_the_pod_first_and_ends_when_it_is_gone() {
+    let mut cancelled = running();
+    cancelled.spec.cancel = true;
+    let decision = decide_job(&cancelled, &with_pod(PodStage::Running), now());
+    assert!(matches!(decision.actions.as_slice(), [OperatorAction::DeletePod(_)]));
+    assert_eq!(decision.status, None);
+    for state in [PodState::Absent, with_pod(ended(65, "")).pod] {
+        let status = decide_job(&cancelled, &JobObserved { pod: state, ..observed() }, now()).status.unwrap();
+        assert_eq!((status.phase, status.reason.as_deref()), (JobPhase::Error, Some(reasons::CANCELLED)));
+    }
+    let finished = with_pod(ended(0, &message(result(204, reasons::COMPLETED))));
+    let status = decide_job(&cancelled, &finished, now()).status.unwrap();
+    assert_eq!(status.phase, JobPhase::Complete, "a run that was faster than the cancelling is complete");
+    let mut queued = job("run");
+    queued.spec.cancel = true;
+    let decision = decide_job(&queued, &observed(), now());
+    assert_eq!((decision.actions.len(), decision.status.unwrap().reason.as_deref()), (0, Some(reasons::CANCELLED)));
+}
+
+#[test]
+fn the_deadline_counts_from_the_first_attempt() {
+    let late = plus(now(), 21_600);
+    let decision = decide_job(&running(), &with_pod(PodStage::Running), late);
+    assert!(matches!(decision.actions.as_slice(), [OperatorAction::DeletePod(_)]));
+    let status = decide_job(&running(), &observed(), late).status.unwrap();
+    assert_eq!(status.reason.as_deref(), Some(reasons::DEADLINE_EXCEEDED));
+}
+
+#[test]
+fn a_pod_that_cannot_start_ends_the_job_and_is_deleted_before() {
+    let stuck = |permanent| PodStage::Waiting { permanent, obstacle: Some("ImagePullBackOff".into()) };
+    let decision = decide_job(&running(), &with_pod(stuck(true)), now());
+    assert!(matches!(decision.actions.as_slice(), [OperatorAction::DeletePod(_)]));
+    assert_eq!(decision.status.unwrap().reason.as_deref(), Some(reasons::POD_CANNOT_START));
+    assert_eq!(decide_job(&running(), &with_pod(stuck(false)), plus(now(), 299)).status, None);
+    let status = decide_job(&running(), &with_pod(stuck(false)), plus(now(), 300)).status.unwrap();
+    assert_eq!(status.reason.as_deref(), Some(reasons::POD_CANNOT_START));
+}
+
+#[test]
+fn a_job_without_a_setting_ends() {
+    let gone = JobObserved { setting: None, ..observed() };
+    let status = decide_job(&job("run"), &gone, now()).status.unwrap();
+    assert_eq!((status.phase, status.reason.as_deref()), (JobPhase::Error, Some(reasons::SETTING_NOT_FOUND)));
+}
+
+#[test]
+fn off_allows_only_jobs_that_do_not_write() {
+    let mut off = setting();
+    off.spec.state = DesiredState::Off;
+    let off = JobObserved { setting: Some(Arc::new(off)), ..observed() };
+    for (type_, runs) in [
+        (JobType::Sync, false),
+        (JobType::Create, false),
+        (JobType::Release, false),
+        (JobType::Plan, true),
+        (JobType::Show, true),
+    ] {
+        let mut job = job("run");
+        job.spec.type_ = type_;
+        let decision = decide_job(&job, &off, now());
+        assert_eq!(decision.actions.len() == 1, runs, "{type_:?}");
+        let reason = decision.status.unwrap().reason.unwrap();
+        assert_eq!(reason == reasons::ACTION_NOT_AVAILABLE, !runs, "{type_:?}");
+    }
+}
+
+#[test]
+fn whatever_a_job_waits_for_is_its_reason() {
+    let queued = |reason: &str| (JobPhase::Queued, reason.to_owned());
+    let mut missing = observed();
+    missing.source.provider = None;
+    assert_eq!(waits(&missing), queued(reasons::WAITING_FOR_PROVIDER));
+    let mut suspended = provider("travel");
+    suspended.spec.suspend = true;
+    let mut held_up = observed();
+    held_up.target.provider = Some(Arc::new(suspended));
+    assert_eq!(waits(&held_up), queued(reasons::WAITING_FOR_PROVIDER));
+    let mut changed = provider("hr");
+    changed.metadata.generation = Some(2);
+    let mut unproven = observed();
+    unproven.source.provider = Some(Arc::new(changed));
+    assert_eq!(waits(&unproven), queued(reasons::WAITING_FOR_PROVIDER));
+    let mut pending = setting();
+    pending.status = None;
+    assert_eq!(
+        waits(&JobObserved { setting: Some(Arc::new(pending)), ..observed() }),
+        queued(reasons::SETTING_NOT_READY)
+    );
+    let mut busy = observed();
+    busy.target.active_jobs = 1;
+    assert_eq!(waits(&busy), queued(reasons::WAITING_FOR_SLOT));
+    let older = Sibling { name: "older".into(), created: at("2026-03-01T00:00:00Z"), active: false };
+    assert_eq!(waits(&JobObserved { siblings: vec![older], ..observed() }), queued(reasons::WAITING_FOR_RUN));
+    let active = Sibling { name: "younger".into(), created: at("2026-03-03T00:00:00Z"), active: true };
+    assert_eq!(waits(&JobObserved { siblings: vec![active], ..observed() }), queued(reasons::WAITING_FOR_RUN));
+    let younger = Sibling { name: "younger".into(), created: at("2026-03-03T00:00:00Z"), active: false };
+    let decision = decide_job(&job("run"), &JobObserved { siblings: vec![younger], ..observed() }, now());
+    assert_eq!(decision.actions.len(), 1, "the oldest goes first");
+}
+
+#[test]
+fn a_pod_made_before_a_crash_is_adopted_and_a_foreign_one_is_not() {
+    let decision = decide_job(&job("run"), &with_pod(PodStage::Running), now());
+    assert_eq!((decision.actions.len(), decision.status.unwrap().phase), (0, JobPhase::InProgress));
+    let end = with_pod(ended(0, &message(result(204, reasons::COMPLETED))));
+    let status = decide_job(&job("run"), &end, now()).status.unwrap();
+    assert_eq!((status.phase, status.attempts), (JobPhase::Complete, 1));
+    let foreign = PodState::Seen(Arc::new(pod("run-1", "other", PodStage::Running)));
+    let status = decide_job(&job("run"), &JobObserved { pod: foreign, ..observed() }, now()).status.unwrap();
+    assert_eq!((status.reason.as_deref(), status.attempts), (Some(reasons::POD_CANNOT_START), 0));
+}
+
+#[test]
+fn a_finished_job_never_starts_again() {
+    let mut done = running();
+    done.status = Some(ended_with(0, result(204, reasons::COMPLETED)));
+    for observed in [observed(), with_pod(PodStage::Running), with_pod(ended(64, ""))] {
+        assert_eq!(decide_job(&done, &observed, plus(now(), 9999)), Decision::default());
+    }
+}

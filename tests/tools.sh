@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Installs what the build and the tests need and this machine lacks: a C toolchain (SQLite and ring are compiled), the
+# rustfmt and clippy components, CA certificates.
+set -euo pipefail
+
+missing=()
+command -v cc >/dev/null || missing+=(gcc libc6-dev)
+command -v curl >/dev/null || missing+=(curl)
+[ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+if ((${#missing[@]})); then
+  if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+    echo "missing: ${missing[*]}; install them and try again" >&2
+    exit 1
+  fi
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+for component in rustfmt clippy; do
+  command -v "cargo-${component/rustfmt/fmt}" >/dev/null && continue
+  if command -v rustup >/dev/null; then
+    rustup component add "$component"
+  else
+    echo "missing: cargo-$component; install the Rust component $component" >&2
+    exit 1
+  fi
+done
