@@ -87,6 +87,7 @@ impl Default for FieldSchema {
             scopes: Vec::new(),
             stream: None,
             source: None,
+            scopes: Vec::new(),
             unsupported: None,
         }
     }
