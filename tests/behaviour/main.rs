@@ -1,3 +1,5 @@
 //! Level 1 and 2: pure behaviour, and the controllers against an in-process API server.
 
 mod crds;
+mod operator;
+mod support;

@@ -138,8 +138,10 @@ impl Cluster {
     }
 
     /// Deletes exactly this pod, gracefully.
-    pub async fn delete_pod(&self, target: &Target) -> Result<(), ClusterError> {
-        self.delete::<Pod>(target).await
+    pub async fn delete_pod(&self, target: &Target) -> Result<Written, ClusterError> {
+        self.delete::<Pod>(target).await?;
+        let Target { namespace, name, uid } = target.clone();
+        Ok(Written { namespace, name, uid, resource_version: String::new() })
     }
 
     /// Deletes exactly this job; its pods follow.

@@ -17,6 +17,8 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 pub(super) enum Where {
     Object(Kind),
     Pod,
+    /// The pod is gone, or on its way.
+    NoPod,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,10 @@ fn is_seen(stores: &Stores, expected: &Expected) -> bool {
         Where::Object(Kind::Job) => shows(&stores.jobs, written),
         Where::Object(Kind::Approval) => shows(&stores.approvals, written),
         Where::Pod => shows(&stores.pods, written),
+        Where::NoPod => {
+            let pod = stores.pods.get(&written.namespace, &written.name);
+            pod.is_none_or(|pod| pod.uid != written.uid || pod.deleting.is_some())
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
@@ -24,9 +23,6 @@ use crate::operator::decide::{
 };
 use crate::operator::metrics::Metrics;
 use crate::operator::resources::PodDefaults;
-
-/// Longest sleep of the timer, so that a jump of the machine's clock is noticed.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// Everything a worker needs.
 pub struct Controller {
@@ -93,17 +89,13 @@ impl Controller {
     /// Puts keys in line when their time has come, until the queue is closed.
     pub(super) async fn watch_timers(&self) {
         while !self.queue.is_closed() {
-            let now = self.clock.now();
-            self.queue.release(now);
+            self.queue.release(self.clock.now());
             match self.queue.earliest() {
                 None => self.queue.timers_changed().await,
-                Some(time) => {
-                    let rest = Duration::try_from(time.duration_since(now)).unwrap_or(Duration::ZERO);
-                    tokio::select! {
-                        () = tokio::time::sleep(rest.clamp(Duration::from_millis(1), LONGEST_SLEEP)) => {}
-                        () = self.queue.timers_changed() => {}
-                    }
-                }
+                Some(time) => tokio::select! {
+                    () = self.clock.sleep_until(time) => {}
+                    () = self.queue.timers_changed() => {}
+                },
             }
         }
     }
@@ -243,7 +235,10 @@ impl Controller {
                 self.expectations.expect(key, Where::Object(Kind::Job), written, self.clock.now());
             }
             OperatorAction::CancelJob(target) => self.cluster.cancel_job(target).await?,
-            OperatorAction::DeletePod(target) => self.cluster.delete_pod(target).await?,
+            OperatorAction::DeletePod(target) => {
+                let deleted = self.cluster.delete_pod(target).await?;
+                self.expectations.expect(key, Where::NoPod, deleted, self.clock.now());
+            }
             OperatorAction::DeleteJob(target) => self.cluster.delete_job(target).await?,
         }
         Ok(())
