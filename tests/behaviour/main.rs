@@ -2,3 +2,5 @@
 
 mod architecture;
 mod crds;
+mod operator;
+mod support;

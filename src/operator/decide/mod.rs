@@ -16,7 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::api::v1alpha1::{EmployeeSyncJob, IntegrationProvider};
 
 pub use approval::{ApprovalObserved, decide_approval};
-pub use job::{Counterpart, JobObserved, PodState, Sibling, decide_job};
+pub use job::{Counterpart, JobObserved, PodState, Sibling, current_pod_name, decide_job};
 pub use pod_view::{PodStage, PodView};
 pub use provider::{Definition, ProviderObserved, decide_provider};
 pub use setting::{SettingObserved, decide_setting};

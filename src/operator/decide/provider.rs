@@ -30,6 +30,9 @@ pub struct Definition {
     pub facts: ProviderFacts,
 }
 
+/// When a definition that could not be used is looked at again, in seconds.
+const DEFINITION_RETRY: i64 = 60;
+
 /// What is known besides the provider itself.
 #[derive(Clone, Debug)]
 pub struct ProviderObserved {
@@ -87,6 +90,10 @@ impl Pass<'_> {
         ];
         self.set_status(&mut decision, drafts, &[], None);
         self.report(&mut decision, problem.reason, &problem.message);
+        if self.provider.spec.definition_ref.is_some() {
+            // ConfigMaps are not watched: only a broken provider looks again.
+            decision.wake(plus(self.now, DEFINITION_RETRY));
+        }
         decision
     }
 

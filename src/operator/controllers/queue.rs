@@ -1,0 +1,195 @@
+//! The work queue: first in, first out within a namespace, namespaces in turn, one worker at a time for each key, one
+//! heap of timers for everything that is due later.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use super::key::Key;
+use crate::operator::decide::plus;
+
+/// First and longest wait after an error, in seconds.
+const BACKOFF: (i64, i64) = (1, 300);
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: HashMap<String, VecDeque<Key>>,
+    turns: VecDeque<String>,
+    queued: HashSet<Key>,
+    running: HashSet<Key>,
+    again: HashSet<Key>,
+    failures: HashMap<Key, u32>,
+    timers: BinaryHeap<Reverse<(Timestamp, Key)>>,
+    due: HashMap<Key, Timestamp>,
+    closed: bool,
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub struct Queue {
+    state: Mutex<State>,
+    ready: Notify,
+    timers_changed: Notify,
+}
+
+impl Queue {
+    /// Puts a key at the end of its namespace's line; one that waits already keeps its place.
+    pub fn add(&self, key: Key) {
+        self.lock().add(key);
+        self.ready.notify_one();
+    }
+
+    /// Puts a key in line at `time`, or earlier if that was asked before.
+    pub fn add_at(&self, key: Key, time: Timestamp) {
+        let mut state = self.lock();
+        if state.due.get(&key).is_none_or(|known| time < *known) {
+            state.due.insert(key.clone(), time);
+            state.timers.push(Reverse((time, key)));
+            drop(state);
+            self.timers_changed.notify_one();
+        }
+    }
+
+    /// The next key whose turn it is; None once the queue is closed.
+    pub async fn next(&self) -> Option<Key> {
+        loop {
+            {
+                let mut state = self.lock();
+                if state.closed {
+                    // Let the next worker see it, too.
+                    self.ready.notify_one();
+                    return None;
+                }
+                if let Some(key) = state.take() {
+                    if !state.turns.is_empty() {
+                        self.ready.notify_one();
+                    }
+                    return Some(key);
+                }
+            }
+            self.ready.notified().await;
+        }
+    }
+
+    /// Ends a pass: `wake_at` is when the next is due even if nothing happens.
+    pub fn done(&self, key: &Key, wake_at: Option<Timestamp>) {
+        let mut state = self.lock();
+        state.failures.remove(key);
+        state.due.remove(key);
+        let again = state.end(key);
+        drop(state);
+        wake_at.into_iter().for_each(|time| self.add_at(key.clone(), time));
+        if again {
+            self.ready.notify_one();
+        }
+    }
+
+    /// Ends a failed pass: it is tried again after 1 s, doubling up to 5 min.
+    pub fn failed(&self, key: &Key, now: Timestamp) {
+        let mut state = self.lock();
+        let failures = state.failures.entry(key.clone()).or_default();
+        let wait = (BACKOFF.0 << (*failures).min(16)).min(BACKOFF.1);
+        *failures = failures.saturating_add(1);
+        state.due.remove(key);
+        let again = state.end(key);
+        drop(state);
+        self.add_at(key.clone(), plus(now, wait));
+        if again {
+            self.ready.notify_one();
+        }
+    }
+
+    /// When the earliest timer is due.
+    pub fn earliest(&self) -> Option<Timestamp> {
+        self.lock().timers.peek().map(|Reverse((time, _))| *time)
+    }
+
+    /// Puts everything in line that is due.
+    pub fn release(&self, now: Timestamp) {
+        let mut state = self.lock();
+        while let Some(Reverse((time, key))) = state.timers.pop_if_due(now) {
+            // A timer that was replaced by an earlier one, or whose pass has run since, is ignored.
+            if state.due.get(&key) == Some(&time) {
+                state.due.remove(&key);
+                state.add(key);
+            }
+        }
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    /// Resolves when a timer was added.
+    pub async fn timers_changed(&self) {
+        self.timers_changed.notified().await;
+    }
+
+    /// Lets all workers end after their current pass.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.ready.notify_one();
+        self.timers_changed.notify_one();
+    }
+
+    /// Whether the queue was closed.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    // Each change is a few map operations that cannot panic, so a poisoned lock is used on.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn add(&mut self, key: Key) {
+        if self.running.contains(&key) {
+            self.again.insert(key);
+        } else if self.queued.insert(key.clone()) {
+            let line = self.waiting.entry(key.namespace.clone()).or_default();
+            if line.is_empty() {
+                self.turns.push_back(key.namespace.clone());
+            }
+            line.push_back(key);
+        }
+    }
+
+    fn take(&mut self) -> Option<Key> {
+        let namespace = self.turns.pop_front()?;
+        let line = self.waiting.get_mut(&namespace)?;
+        let key = line.pop_front()?;
+        if line.is_empty() {
+            self.waiting.remove(&namespace);
+        } else {
+            self.turns.push_back(namespace);
+        }
+        self.queued.remove(&key);
+        self.running.insert(key.clone());
+        Some(key)
+    }
+
+    /// Whether the key is in line again.
+    fn end(&mut self, key: &Key) -> bool {
+        self.running.remove(key);
+        let again = self.again.remove(key);
+        if again {
+            self.add(key.clone());
+        }
+        again
+    }
+}
+
+/// Takes the top of a heap of timers if it is due.
+trait PopIfDue {
+    fn pop_if_due(&mut self, now: Timestamp) -> Option<Reverse<(Timestamp, Key)>>;
+}
+
+impl PopIfDue for BinaryHeap<Reverse<(Timestamp, Key)>> {
+    fn pop_if_due(&mut self, now: Timestamp) -> Option<Reverse<(Timestamp, Key)>> {
+        let Reverse((time, _)) = self.peek()?;
+        if *time <= now { self.pop() } else { None }
+    }
+}

@@ -1,0 +1,246 @@
+//! One pass over one object: observe, decide, act, write the status, clean up.
+
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use k8s_openapi::NamespaceResourceScope;
+use kube::Resource;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::definitions::Definitions;
+use super::expect::{Expectations, Where};
+use super::key::{Key, Kind};
+use super::observe::{Reservation, Reservations, count_places};
+use super::queue::Queue;
+use crate::api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobStatus};
+use crate::operator::catalogue::Catalogue;
+use crate::operator::clock::Clock;
+use crate::operator::cluster::{Cluster, ClusterError, Regarding, Stored, Stores};
+use crate::operator::decide::{
+    Decision, JobObserved, OperatorAction, PodState, decide_approval, decide_job, decide_provider, decide_setting,
+};
+use crate::operator::metrics::Metrics;
+use crate::operator::resources::PodDefaults;
+
+/// Everything a worker needs.
+pub struct Controller {
+    pub(super) cluster: Cluster,
+    pub(super) stores: Arc<Stores>,
+    pub(super) definitions: Definitions,
+    pub(super) pods: PodDefaults,
+    queue: Arc<Queue>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    expectations: Expectations,
+    reservations: Mutex<Reservations>,
+}
+
+type Wake = Option<Timestamp>;
+
+impl Controller {
+    /// Puts the parts together.
+    pub fn new(
+        cluster: Cluster,
+        stores: Arc<Stores>,
+        catalogue: Arc<dyn Catalogue>,
+        pods: PodDefaults,
+        queue: Arc<Queue>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            definitions: Definitions::new(cluster.clone(), catalogue),
+            cluster,
+            stores,
+            pods,
+            queue,
+            clock,
+            metrics,
+            expectations: Expectations::default(),
+            reservations: Mutex::default(),
+        }
+    }
+
+    /// Works through the queue until it is closed.
+    pub(super) async fn work(&self) {
+        while let Some(key) = self.queue.next().await {
+            let timer = self.metrics.pass_started(key.kind.as_str());
+            match self.reconcile(&key).await {
+                Ok(wake) => {
+                    timer.finish(None);
+                    self.queue.done(&key, wake);
+                }
+                Err(error) => {
+                    timer.finish(Some(error.reason()));
+                    let (kind, namespace, name) = (key.kind.as_str(), &key.namespace, &key.name);
+                    if matches!(error, ClusterError::Conflict { .. }) {
+                        tracing::debug!(kind, namespace, name, %error, "pass ended early");
+                    } else {
+                        tracing::warn!(kind, namespace, name, %error, "pass failed; trying again");
+                    }
+                    self.queue.failed(&key, self.clock.now());
+                }
+            }
+        }
+    }
+
+    /// Puts keys in line when their time has come, until the queue is closed.
+    pub(super) async fn watch_timers(&self) {
+        while !self.queue.is_closed() {
+            self.queue.release(self.clock.now());
+            match self.queue.earliest() {
+                None => self.queue.timers_changed().await,
+                Some(time) => tokio::select! {
+                    () = self.clock.sleep_until(time) => {}
+                    () = self.queue.timers_changed() => {}
+                },
+            }
+        }
+    }
+
+    /// One pass.
+    async fn reconcile(&self, key: &Key) -> Result<Wake, ClusterError> {
+        let now = self.clock.now();
+        if let Some(until) = self.expectations.pending(key, &self.stores, now) {
+            return Ok(Some(until));
+        }
+        let (namespace, name) = (key.namespace.as_str(), key.name.as_str());
+        match key.kind {
+            Kind::Provider => {
+                let Some(provider) = self.stores.providers.get(namespace, name) else {
+                    self.definitions.forget(namespace, name);
+                    return Ok(None);
+                };
+                let observed = self.observe_provider(&provider).await?;
+                let decision = decide_provider(&provider, &observed, now);
+                self.carry_out(key, provider.as_ref(), provider.status.as_ref(), decision).await
+            }
+            Kind::Setting => {
+                let Some(setting) = self.stores.settings.get(namespace, name) else { return Ok(None) };
+                let observed = self.observe_setting(&setting).await?;
+                let decision = decide_setting(&setting, &observed, now);
+                self.carry_out(key, setting.as_ref(), setting.status.as_ref(), decision).await
+            }
+            Kind::Approval => {
+                let Some(approval) = self.stores.approvals.get(namespace, name) else { return Ok(None) };
+                let decision = decide_approval(&approval, &self.observe_approval(&approval), now);
+                self.carry_out(key, approval.as_ref(), approval.status.as_ref(), decision).await
+            }
+            Kind::Job => {
+                let Some(job) = self.stores.jobs.get(namespace, name) else { return Ok(None) };
+                self.reconcile_job(key, &job, now).await
+            }
+        }
+    }
+
+    async fn reconcile_job(&self, key: &Key, job: &EmployeeSyncJob, now: Timestamp) -> Result<Wake, ClusterError> {
+        let mut observed = self.observe_job(job).await?;
+        let decision = self.decide_with_places(job, &mut observed, now);
+        let starts = decision.actions.iter().any(|action| matches!(action, OperatorAction::CreatePod(_)));
+        match self.carry_out_job(key, job, decision).await {
+            Err(error) if starts => {
+                self.reservations().remove(job.uid());
+                let refused = match &error {
+                    ClusterError::Taken { .. } => error.to_string(),
+                    ClusterError::Refused { message, .. } => message.clone(),
+                    _ => return Err(error),
+                };
+                let observed = JobObserved { pod: PodState::Refused(refused), ..observed };
+                self.carry_out_job(key, job, decide_job(job, &observed, now)).await
+            }
+            other => other,
+        }
+    }
+
+    /// Counting places, deciding and reserving are one step: two workers never start one job too many.
+    fn decide_with_places(
+        &self,
+        job: &EmployeeSyncJob,
+        observed: &mut JobObserved,
+        now: Timestamp,
+    ) -> Decision<EmployeeSyncJobStatus> {
+        let mut reservations = self.reservations();
+        count_places(job, observed, &self.stores, &mut reservations);
+        let decision = decide_job(job, observed, now);
+        let starts = decision.actions.iter().any(|action| matches!(action, OperatorAction::CreatePod(_)));
+        if let (Some(setting), true) = (&observed.setting, starts) {
+            let reservation = Reservation {
+                namespace: job.namespace().to_owned(),
+                name: job.name().to_owned(),
+                setting: setting.name().to_owned(),
+                source: setting.spec.source_ref.name.clone(),
+                target: setting.spec.target_ref.name.clone(),
+            };
+            reservations.insert(job.uid().to_owned(), reservation);
+        }
+        decision
+    }
+
+    fn reservations(&self) -> std::sync::MutexGuard<'_, Reservations> {
+        self.reservations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn carry_out_job(
+        &self,
+        key: &Key,
+        job: &EmployeeSyncJob,
+        decision: Decision<EmployeeSyncJobStatus>,
+    ) -> Result<Wake, ClusterError> {
+        let ended = decision.status.clone().filter(|status| status.phase.is_finished());
+        let wake = self.carry_out(key, job, job.status.as_ref(), decision).await?;
+        if let Some(status) = ended {
+            self.metrics.run_ended(job.namespace(), &status);
+        }
+        Ok(wake)
+    }
+
+    /// Actions, then status, then clean-up, then events; the first error ends the pass.
+    async fn carry_out<K, S>(
+        &self,
+        key: &Key,
+        object: &K,
+        old: Option<&S>,
+        decision: Decision<S>,
+    ) -> Result<Wake, ClusterError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+        S: Serialize,
+    {
+        for action in &decision.actions {
+            self.act(key, action).await?;
+        }
+        if let Some(status) = &decision.status {
+            let written = self.cluster.patch_status(object, old, status).await?;
+            self.expectations.expect(key, Where::Object(key.kind), written, self.clock.now());
+        }
+        for action in &decision.cleanup {
+            self.act(key, action).await?;
+        }
+        for note in &decision.events {
+            self.cluster.publish(&Regarding::of(object), note);
+        }
+        Ok(decision.wake_at)
+    }
+
+    async fn act(&self, key: &Key, action: &OperatorAction) -> Result<(), ClusterError> {
+        match action {
+            OperatorAction::CreatePod(pod) => {
+                let written = self.cluster.create_pod(pod).await?;
+                self.expectations.expect(key, Where::Pod, written, self.clock.now());
+            }
+            OperatorAction::CreateJob(job) => {
+                let written = self.cluster.create_job(job).await?;
+                self.expectations.expect(key, Where::Object(Kind::Job), written, self.clock.now());
+            }
+            OperatorAction::CancelJob(target) => self.cluster.cancel_job(target).await?,
+            OperatorAction::DeletePod(target) => {
+                let deleted = self.cluster.delete_pod(target).await?;
+                self.expectations.expect(key, Where::NoPod, deleted, self.clock.now());
+            }
+            OperatorAction::DeleteJob(target) => self.cluster.delete_job(target).await?,
+        }
+        Ok(())
+    }
+}

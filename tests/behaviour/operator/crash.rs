@@ -1,0 +1,88 @@
+//! Faults at every write: the end is the same, and no attempt ever has two pods.
+
+use serde_json::{Value, json};
+
+use crate::support::fake_api::Fault;
+use crate::support::harness::{Harness, success, with_holds};
+use crate::support::objects::{approval, digest, provider, setting};
+
+/// From an empty cluster over a request and an approval to the end: everything the operator writes.
+async fn story(fault: Option<(usize, Fault)>) -> (Harness, bool) {
+    let mut harness = Harness::new();
+    harness.ending = Box::new(|run| {
+        let releases = run.release.is_some();
+        Some(if releases { (0, success()) } else { (4, with_holds(&digest('a'))) })
+    });
+    if let Some((at, fault)) = fault {
+        harness.api.set_fault(at, fault);
+    }
+    harness.api.apply("integrationproviders", &provider("hr"));
+    harness.api.apply("integrationproviders", &provider("travel"));
+    let mut asked = setting();
+    asked["metadata"]["annotations"] = json!({ "rollcall.dev/run-requested-at": "token" });
+    harness.api.apply("syncsettings", &asked);
+    harness.api.apply("syncapprovals", &approval("ok", &digest('a'), "Approve"));
+    harness.start();
+    harness.settle().await;
+    if fault.is_some() {
+        // A dead process comes back; one that got an error tries again by itself.
+        harness.start();
+    }
+    harness.settle().await;
+    harness.pass(30, 1).await;
+    let came_up = fault.is_none() || harness.api.fault_is_over();
+    (harness, came_up)
+}
+
+/// The end, without what may differ: times, uids, versions.
+fn end(harness: &Harness) -> Value {
+    let mut all = Vec::new();
+    for resource in ["integrationproviders", "syncsettings", "employeesyncjobs", "syncapprovals", "pods"] {
+        for object in harness.api.list(resource) {
+            all.push(json!({ "name": object["metadata"]["name"], "status": masked(object["status"].clone()) }));
+        }
+    }
+    json!(all)
+}
+
+fn masked(mut value: Value) -> Value {
+    match &mut value {
+        Value::Object(fields) => {
+            fields.retain(|key, _| !key.ends_with("Time") && key != "time");
+            for field in fields.values_mut() {
+                *field = masked(field.take());
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = masked(item.take())),
+        _ => {}
+    }
+    value
+}
+
+#[tokio::test]
+async fn a_fault_at_any_write_leads_to_the_same_end() {
+    let (reference, _) = story(None).await;
+    let expected = end(&reference);
+    assert_eq!(reference.status("syncapprovals", "ok")["phase"], "Applied", "{expected:#}");
+    let writes = reference.writes().len();
+    let mut plans = 0;
+    for fault in [Fault::CrashBefore, Fault::CrashAfter, Fault::Refuse, Fault::RefuseAfter] {
+        for at in 1..=writes {
+            let (harness, came_up) = story(Some((at, fault))).await;
+            assert!(came_up, "{fault:?} at write {at} did not happen");
+            assert_eq!(end(&harness), expected, "{fault:?} at write {at}");
+            plans += 1;
+        }
+    }
+    assert!(plans >= 40, "{plans} plans");
+}
+
+#[tokio::test]
+async fn a_restart_causes_no_write() {
+    let (mut harness, _) = story(None).await;
+    harness.api.clear_log();
+    harness.start();
+    harness.settle().await;
+    harness.pass(60, 1).await;
+    assert_eq!(harness.writes(), Vec::<String>::new());
+}

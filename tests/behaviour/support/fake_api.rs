@@ -1,0 +1,505 @@
+//! An API server in the process: resourceVersions, uids, generations, the status subresource, merge patches, delete
+//! preconditions, lists, watches with streaming lists, a log of requests, and faults at the n-th write.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures::StreamExt;
+use http::{Method, Request, Response};
+use http_body_util::BodyExt;
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use super::clock::TestClock;
+use rollcall::operator::clock::Clock;
+
+type Answer = Response<axum::body::Body>;
+type Id = (String, String, String);
+
+/// One request, as the log has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    pub verb: String,
+    pub resource: String,
+    pub name: String,
+}
+
+/// What goes wrong at the n-th write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The operator dies before the server has the request.
+    CrashBefore,
+    /// The server does it, and the operator dies before it hears so.
+    CrashAfter,
+    /// The server answers 500 and does nothing.
+    Refuse,
+    /// The server does it and answers 500.
+    RefuseAfter,
+}
+
+#[derive(Default)]
+struct State {
+    objects: BTreeMap<Id, Value>,
+    version: u64,
+    next_uid: u64,
+    history: Vec<(u64, String, Value)>,
+    log: Vec<Logged>,
+    writes: usize,
+    fault: Option<(usize, Fault)>,
+    dead: BTreeSet<usize>,
+    sessions: usize,
+    missing: BTreeSet<String>,
+    no_streaming: bool,
+}
+
+#[derive(Clone)]
+pub struct FakeApi {
+    state: Arc<Mutex<State>>,
+    changed: Arc<Notify>,
+    clock: TestClock,
+}
+
+struct Target {
+    resource: String,
+    namespace: String,
+    name: String,
+    status: bool,
+}
+
+impl FakeApi {
+    pub fn new(clock: TestClock) -> Self {
+        Self { state: Arc::default(), changed: Arc::new(Notify::new()), clock }
+    }
+
+    /// A client of its own; a crash fault kills only this one.
+    pub fn client(&self) -> Client {
+        let session = {
+            let mut state = self.state.lock().unwrap();
+            state.sessions += 1;
+            state.sessions
+        };
+        let api = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let api = api.clone();
+            async move { Ok::<_, Infallible>(api.serve(session, request).await) }
+        });
+        Client::new(service, "default")
+    }
+
+    pub fn set_fault(&self, at_write: usize, fault: Fault) {
+        let mut state = self.state.lock().unwrap();
+        state.writes = 0;
+        state.fault = Some((at_write, fault));
+    }
+
+    /// Whether the fault has come up.
+    pub fn fault_is_over(&self) -> bool {
+        self.state.lock().unwrap().fault.is_none()
+    }
+
+    pub fn without_streaming_lists(&self) {
+        self.state.lock().unwrap().no_streaming = true;
+    }
+
+    pub fn set_missing(&self, resource: &str, missing: bool) {
+        let mut state = self.state.lock().unwrap();
+        if missing {
+            state.missing.insert(resource.into());
+        } else {
+            state.missing.remove(resource);
+        }
+    }
+
+    /// A number that changes whenever anything is asked or changed.
+    pub fn activity(&self) -> (usize, u64) {
+        let state = self.state.lock().unwrap();
+        (state.log.len(), state.version)
+    }
+
+    /// Writes of the operator, without the Lease and events.
+    pub fn writes(&self) -> Vec<Logged> {
+        let reads = ["get", "list", "watch"];
+        let state = self.state.lock().unwrap();
+        let kept = |one: &&Logged| !reads.contains(&one.verb.as_str()) && !is_background(&one.resource);
+        state.log.iter().filter(kept).cloned().collect()
+    }
+
+    pub fn log(&self) -> Vec<Logged> {
+        self.state.lock().unwrap().log.clone()
+    }
+
+    pub fn clear_log(&self) {
+        self.state.lock().unwrap().log.clear();
+    }
+
+    pub fn get(&self, resource: &str, name: &str) -> Option<Value> {
+        self.state.lock().unwrap().objects.get(&(resource.into(), "acme".into(), name.into())).cloned()
+    }
+
+    pub fn list(&self, resource: &str) -> Vec<Value> {
+        let state = self.state.lock().unwrap();
+        state.objects.iter().filter(|(id, _)| id.0 == resource).map(|(_, object)| object.clone()).collect()
+    }
+
+    /// What a user or controller other than the operator does: create or merge-patch.
+    pub fn apply(&self, resource: &str, object: &Value) {
+        let mut state = self.state.lock().unwrap();
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        let id = (resource.to_owned(), "acme".to_owned(), name);
+        if state.objects.contains_key(&id) {
+            state.patch(&id, object, false, true).unwrap();
+        } else {
+            let now = self.clock.now();
+            state.create(&id, object.clone(), &now.to_string());
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Writes the status as a kubelet does.
+    pub fn set_status(&self, resource: &str, name: &str, status: &Value) {
+        let mut state = self.state.lock().unwrap();
+        let id = (resource.to_owned(), "acme".to_owned(), name.to_owned());
+        state.patch(&id, &json!({ "status": status }), true, false).unwrap();
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    pub fn remove(&self, resource: &str, name: &str) {
+        self.state.lock().unwrap().remove(&(resource.to_owned(), "acme".to_owned(), name.to_owned()));
+        self.changed.notify_waiters();
+    }
+
+    async fn serve(&self, session: usize, request: Request<Body>) -> Answer {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let target = target_of(parts.uri.path());
+        let query: BTreeMap<String, String> =
+            url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        let watch = query.get("watch").is_some_and(|value| value == "true" || value == "1");
+        let verb = verb_of(&parts.method, &target, watch);
+        let answer = {
+            let mut state = self.state.lock().unwrap();
+            if state.dead.contains(&session) {
+                None
+            } else {
+                let name = target.name.clone();
+                state.log.push(Logged { verb: verb.into(), resource: target.resource.clone(), name });
+                if watch { Some(Err(())) } else { state.answer(session, verb, &target, &body, &self.clock).map(Ok) }
+            }
+        };
+        match answer {
+            // The process is gone: nobody hears an answer.
+            None => std::future::pending().await,
+            Some(Err(())) => self.watch(&target, &query),
+            Some(Ok((code, value))) => {
+                self.changed.notify_waiters();
+                reply(code, &value)
+            }
+        }
+    }
+
+    fn watch(&self, target: &Target, query: &BTreeMap<String, String>) -> Answer {
+        let state = self.state.lock().unwrap();
+        if state.missing.contains(&target.resource) {
+            return reply(404, &failure(404, "NotFound", "the server could not find the requested resource"));
+        }
+        let initial = query.get("sendInitialEvents").is_some_and(|value| value == "true");
+        if initial && state.no_streaming {
+            return reply(500, &failure(500, "InternalError", "RequestWatchProgress is disabled"));
+        }
+        let mut first = Vec::new();
+        let mut after = query.get("resourceVersion").and_then(|value| value.parse().ok()).unwrap_or(0);
+        let selector = query.get("labelSelector").cloned();
+        if initial {
+            let found = state.find(target, selector.as_deref());
+            first.extend(found.into_iter().map(|object| json!({ "type": "ADDED", "object": object })));
+            first.push(json!({ "type": "BOOKMARK", "object": { "kind": "Bookmark", "apiVersion": "v1", "metadata": {
+                "resourceVersion": state.version.to_string(),
+                "annotations": { "k8s.io/initial-events-end": "true" } } } }));
+            after = state.version;
+        }
+        drop(state);
+        let follow = Follow {
+            api: self.clone(),
+            resource: target.resource.clone(),
+            namespace: target.namespace.clone(),
+            selector,
+            after,
+        };
+        let rest = futures::stream::unfold(follow, |mut follow| async move {
+            let event = follow.next().await;
+            Some((event, follow))
+        });
+        let lines = futures::stream::iter(first).chain(rest);
+        let lines = lines.map(|event| Ok::<_, Infallible>(Bytes::from(format!("{event}\n"))));
+        Response::builder().status(200).body(axum::body::Body::from_stream(lines)).unwrap()
+    }
+}
+
+struct Follow {
+    api: FakeApi,
+    resource: String,
+    namespace: String,
+    selector: Option<String>,
+    after: u64,
+}
+
+impl Follow {
+    /// The next event; a watch never ends by itself.
+    async fn next(&mut self) -> Value {
+        loop {
+            let changed = self.api.changed.notified();
+            {
+                let state = self.api.state.lock().unwrap();
+                let start = state.history.partition_point(|(version, ..)| *version <= self.after);
+                for (version, resource, event) in state.history.iter().skip(start) {
+                    self.after = *version;
+                    let object = &event["object"];
+                    let here = self.namespace.is_empty() || object["metadata"]["namespace"] == self.namespace.as_str();
+                    if *resource == self.resource && here && selected(object, self.selector.as_deref()) {
+                        return event.clone();
+                    }
+                }
+            }
+            changed.await;
+        }
+    }
+}
+
+impl State {
+    /// None: the process died and hears nothing.
+    fn answer(
+        &mut self,
+        session: usize,
+        verb: &str,
+        target: &Target,
+        body: &[u8],
+        clock: &TestClock,
+    ) -> Option<(u16, Value)> {
+        let broken = (500, failure(500, "InternalError", "injected"));
+        let mut fault = None;
+        if !["get", "list"].contains(&verb) && !is_background(&target.resource) {
+            self.writes += 1;
+            fault = self.fault.filter(|(at, _)| *at == self.writes).map(|(_, fault)| fault);
+            if fault.is_some() {
+                self.fault = None;
+            }
+        }
+        match fault {
+            Some(Fault::CrashBefore) => {
+                self.dead.insert(session);
+                None
+            }
+            Some(Fault::Refuse) => Some(broken),
+            Some(Fault::CrashAfter) => {
+                self.perform(verb, target, body, clock);
+                self.dead.insert(session);
+                None
+            }
+            Some(Fault::RefuseAfter) => {
+                self.perform(verb, target, body, clock);
+                Some(broken)
+            }
+            None => Some(self.perform(verb, target, body, clock)),
+        }
+    }
+
+    fn perform(&mut self, verb: &str, target: &Target, body: &[u8], clock: &TestClock) -> (u16, Value) {
+        if self.missing.contains(&target.resource) {
+            return (404, failure(404, "NotFound", "the server could not find the requested resource"));
+        }
+        let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        let mut id = (target.resource.clone(), target.namespace.clone(), target.name.clone());
+        let not_found = (404, failure(404, "NotFound", "not found"));
+        match verb {
+            "list" => {
+                let items = self.find(target, None);
+                (200, json!({ "kind": "List", "apiVersion": "v1",
+                    "metadata": { "resourceVersion": self.version.to_string() }, "items": items }))
+            }
+            "get" => self.objects.get(&id).map_or(not_found, |object| (200, object.clone())),
+            "create" => {
+                id.2 = body["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+                if self.objects.contains_key(&id) {
+                    return (409, failure(409, "AlreadyExists", "already exists"));
+                }
+                (201, self.create(&id, body, &clock.now().to_string()))
+            }
+            "update" | "patch" | "patch_status" => {
+                if !self.objects.contains_key(&id) {
+                    return not_found;
+                }
+                match self.patch(&id, &body, verb == "patch_status", verb != "update") {
+                    Ok(object) => (200, object),
+                    Err(message) => (409, failure(409, "Conflict", &message)),
+                }
+            }
+            "delete" => {
+                let Some(object) = self.objects.get(&id) else { return not_found };
+                let uid = &body["preconditions"]["uid"];
+                if !uid.is_null() && *uid != object["metadata"]["uid"] {
+                    return (409, failure(409, "Conflict", "uid precondition"));
+                }
+                if target.resource == "pods" && !pod_has_ended(object) {
+                    let mark = json!({ "metadata": { "deletionTimestamp": clock.now().to_string() } });
+                    let _ = self.patch(&id, &mark, false, true);
+                } else {
+                    self.remove(&id);
+                }
+                (200, json!({ "kind": "Status", "apiVersion": "v1", "status": "Success" }))
+            }
+            other => (405, failure(405, "MethodNotAllowed", other)),
+        }
+    }
+
+    fn create(&mut self, id: &Id, mut object: Value, now: &str) -> Value {
+        self.next_uid += 1;
+        let metadata = object["metadata"].as_object_mut().unwrap();
+        metadata.insert("namespace".into(), json!(id.1));
+        metadata.insert("uid".into(), json!(format!("uid-{}", self.next_uid)));
+        metadata.insert("generation".into(), json!(1));
+        metadata.insert("creationTimestamp".into(), json!(format!("{}Z", now.get(..19).unwrap())));
+        match id.0.as_str() {
+            "pods" => object["status"] = json!({ "phase": "Pending" }),
+            "employeesyncjobs" => object["status"] = json!({ "phase": "Queued" }),
+            "leases" | "events" => {}
+            _ => {
+                object.as_object_mut().unwrap().remove("status");
+            }
+        }
+        self.store(id, object, "ADDED")
+    }
+
+    /// Applies a merge patch (or a whole object) to the object or to its status, with the preconditions in metadata.
+    fn patch(&mut self, id: &Id, patch: &Value, status: bool, merge: bool) -> Result<Value, String> {
+        let old = self.objects.get(id).cloned().unwrap();
+        for field in ["resourceVersion", "uid"] {
+            let wanted = &patch["metadata"][field];
+            if !wanted.is_null() && *wanted != old["metadata"][field] {
+                return Err(format!("{field} precondition"));
+            }
+        }
+        let mut new = old.clone();
+        if status && merge {
+            merge_into(&mut new["status"], &patch["status"]);
+        } else if status {
+            new["status"] = patch["status"].clone();
+        } else {
+            let mut rest = patch.clone();
+            rest.as_object_mut().unwrap().remove("status");
+            if let Some(metadata) = rest["metadata"].as_object_mut() {
+                metadata.remove("resourceVersion");
+            }
+            if !merge {
+                new["spec"] = json!({});
+            }
+            merge_into(&mut new, &rest);
+        }
+        if new["spec"] != old["spec"] {
+            new["metadata"]["generation"] = json!(old["metadata"]["generation"].as_i64().unwrap_or(1) + 1);
+        }
+        if new == old {
+            return Ok(old);
+        }
+        Ok(self.store(id, new, "MODIFIED"))
+    }
+
+    fn store(&mut self, id: &Id, mut object: Value, event: &str) -> Value {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.objects.insert(id.clone(), object.clone());
+        self.history.push((self.version, id.0.clone(), json!({ "type": event, "object": object })));
+        object
+    }
+
+    /// Deletes an object and whatever it owns.
+    fn remove(&mut self, id: &Id) {
+        let Some(mut object) = self.objects.remove(id) else { return };
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.history.push((self.version, id.0.clone(), json!({ "type": "DELETED", "object": object })));
+        let uid = object["metadata"]["uid"].clone();
+        let owned = |child: &Value| child["metadata"]["ownerReferences"][0]["uid"] == uid;
+        let children: Vec<Id> =
+            self.objects.iter().filter(|(_, child)| owned(child)).map(|(id, _)| id.clone()).collect();
+        children.iter().for_each(|id| self.remove(id));
+    }
+
+    fn find(&self, target: &Target, selector: Option<&str>) -> Vec<Value> {
+        let here = |id: &&Id| id.0 == target.resource && (target.namespace.is_empty() || id.1 == target.namespace);
+        let found = self.objects.iter().filter(|(id, _)| here(id)).map(|(_, object)| object.clone());
+        found.filter(|object| selected(object, selector)).collect()
+    }
+}
+
+/// `/api/v1/…` or `/apis/group/version/…`, then `[namespaces/<ns>/]<resource>[/<name>[/status]]`.
+fn target_of(path: &str) -> Target {
+    let mut parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    parts.drain(..if parts.first() == Some(&"api") { 2 } else { 3 });
+    let mut namespace = "";
+    if parts.len() > 2 && parts[0] == "namespaces" {
+        namespace = parts[1];
+        parts.drain(..2);
+    }
+    let text = |index: usize| parts.get(index).copied().unwrap_or_default().to_owned();
+    Target { resource: text(0), namespace: namespace.into(), name: text(1), status: parts.get(2) == Some(&"status") }
+}
+
+fn verb_of(method: &Method, target: &Target, watch: bool) -> &'static str {
+    match *method {
+        Method::GET if watch => "watch",
+        Method::GET if target.name.is_empty() => "list",
+        Method::GET => "get",
+        Method::POST => "create",
+        Method::PUT => "update",
+        Method::PATCH if target.status => "patch_status",
+        Method::PATCH => "patch",
+        _ => "delete",
+    }
+}
+
+fn is_background(resource: &str) -> bool {
+    ["leases", "events"].contains(&resource)
+}
+
+fn selected(object: &Value, selector: Option<&str>) -> bool {
+    let Some((key, value)) = selector.and_then(|text| text.split_once('=')) else { return true };
+    object["metadata"]["labels"][key] == value
+}
+
+fn pod_has_ended(pod: &Value) -> bool {
+    ["Succeeded", "Failed"].contains(&pod["status"]["phase"].as_str().unwrap_or_default())
+}
+
+/// RFC 7386.
+fn merge_into(target: &mut Value, patch: &Value) {
+    let Some(fields) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    let object = target.as_object_mut().unwrap();
+    for (key, value) in fields {
+        if value.is_null() {
+            object.remove(key);
+        } else {
+            merge_into(object.entry(key.clone()).or_insert(Value::Null), value);
+        }
+    }
+}
+
+fn failure(code: u16, reason: &str, message: &str) -> Value {
+    json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message })
+}
+
+fn reply(code: u16, value: &Value) -> Answer {
+    let body = axum::body::Body::from(value.to_string());
+    Response::builder().status(code).header("content-type", "application/json").body(body).unwrap()
+}

@@ -1,0 +1,7 @@
+//! What scenarios share: an API server in the process, a clock that only moves when told, a kubelet that does what
+//! the test says.
+
+pub mod clock;
+pub mod fake_api;
+pub mod harness;
+pub mod objects;
