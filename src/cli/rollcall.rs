@@ -31,7 +31,7 @@ enum Command {
     /// List, show and check vendor definitions.
     Definitions(definitions::Arguments),
     /// Run the controller (in a cluster).
-    // Operator(serve::OperatorArguments),
+    Operator(serve::OperatorArguments),
     /// Carry out one run or probe (started by the operator in a connector pod).
     Connector,
     /// Serve the records store to connector pods and `kubectl rollcall`.
@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
         Command::Plan(common) => serve::block_on(run::run(run::RunArguments::plan(common))),
         Command::Crds(arguments) => print_crds(arguments),
         Command::Definitions(arguments) => definitions::main(&arguments),
-        // OPERATOR
+        Command::Operator(arguments) => serve::operator(arguments),
         Command::Connector => serve::connector(),
         Command::Records(arguments) => serve::records(arguments),
         Command::Completion { shell } => {

@@ -4,11 +4,16 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::output;
+use crate::operator::catalogue::VendorCatalogue;
+use crate::operator::resources::PodDefaults;
+use crate::operator::settings::{Namespaces, Settings};
+use crate::operator;
 use crate::records::service::{self, ServiceConfig};
 use crate::records::store::Retention;
 use crate::runner::pod::{self, PodFiles};
@@ -46,6 +51,80 @@ pub(super) fn connector() -> ExitCode {
         cancel_on_signal(cancel.clone());
         let exit = pod::main(&PodFiles::mounted(), cancel).await;
         ExitCode::from(u8::try_from(exit.as_i32()).unwrap_or(u8::MAX))
+    })
+}
+
+/// Arguments of `rollcall operator`.
+#[derive(Debug, Args)]
+pub struct OperatorArguments {
+    /// Namespace that is watched; may be given several times.
+    #[arg(long = "namespace", value_name = "NAMESPACE", required_unless_present = "all_namespaces")]
+    namespaces: Vec<String>,
+    /// Watch all namespaces; needs cluster-wide rights.
+    #[arg(long, conflicts_with = "namespaces")]
+    all_namespaces: bool,
+    /// Image of connector pods: the operator's own.
+    #[arg(long)]
+    image: String,
+    /// Always, IfNotPresent or Never.
+    #[arg(long)]
+    image_pull_policy: Option<String>,
+    /// ServiceAccount of connector pods, unless a provider names another. It needs no rights.
+    #[arg(long)]
+    connector_service_account: Option<String>,
+    /// Base URL of the records service. Without it records end with their run.
+    #[arg(long, requires = "records_ca_config_map")]
+    records_url: Option<String>,
+    /// ConfigMap with the certificate (key ca.crt) that the records service is checked against.
+    #[arg(long)]
+    records_ca_config_map: Option<String>,
+    /// Name of the Lease; must differ between installations in one namespace.
+    #[arg(long, default_value = "rollcall-operator")]
+    lease_name: String,
+    /// Namespace of the Lease.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
+    lease_namespace: String,
+    /// Name of this replica in the Lease and in events.
+    #[arg(long, env = "POD_NAME", default_value = "rollcall-operator")]
+    identity: String,
+    /// How many objects are worked on at once.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    concurrency: u16,
+    /// Address of metrics and health checks.
+    #[arg(long, default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// Offer metrics with a namespace and name for each object.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    metrics_per_object: bool,
+    /// error, warn, info, debug or trace.
+    #[arg(long, default_value_t = tracing::Level::INFO)]
+    log_level: tracing::Level,
+}
+
+/// `rollcall operator`: the controller.
+pub(super) fn operator(arguments: OperatorArguments) -> ExitCode {
+    telemetry::start(arguments.log_level);
+    let settings = Settings {
+        namespaces: if arguments.all_namespaces { Namespaces::All } else { Namespaces::List(arguments.namespaces) },
+        identity: arguments.identity,
+        pods: PodDefaults {
+            image: arguments.image,
+            image_pull_policy: arguments.image_pull_policy,
+            service_account: arguments.connector_service_account,
+            records_url: arguments.records_url,
+            records_ca_config_map: arguments.records_ca_config_map,
+        },
+        lease_namespace: arguments.lease_namespace,
+        lease_name: arguments.lease_name,
+        listen: arguments.listen,
+        concurrency: usize::from(arguments.concurrency),
+        metrics_per_object: arguments.metrics_per_object,
+    };
+    block_on(async {
+        match operator::run(settings, Arc::new(VendorCatalogue)).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => output::fail(&error.to_string()),
+        }
     })
 }
 

@@ -87,7 +87,6 @@ impl Default for FieldSchema {
             scopes: Vec::new(),
             stream: None,
             source: None,
-            scopes: Vec::new(),
             unsupported: None,
         }
     }

@@ -1,7 +1,13 @@
 //! What the operator asks of the vendor definitions and of the engine's check of a setting.
 
+use std::borrow::Cow;
+
+use super::resources::sha256_hex;
+use crate::api::reasons;
 use crate::api::v1alpha1::{Capability, SyncSettingSpec};
 use crate::contract::DefinitionSource;
+use crate::definitions::{VendorDefinition, catalogue, parse};
+use crate::engine::compile;
 
 /// What a vendor definition says about a provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,4 +42,53 @@ pub trait Catalogue: Send + Sync {
         source: &DefinitionSource,
         target: &DefinitionSource,
     ) -> Result<(), Vec<String>>;
+}
+
+/// The vendors that are built in, and the engine's check.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VendorCatalogue;
+
+impl Catalogue for VendorCatalogue {
+    fn check_vendor(&self, vendor: &str) -> Result<ProviderFacts, Problem> {
+        let source = DefinitionSource::Vendor(vendor.to_owned());
+        resolve(&source).map(|definition| facts(&definition, catalogue::text(vendor).unwrap_or_default()))
+    }
+
+    fn check_definition(&self, text: &str) -> Result<ProviderFacts, Problem> {
+        resolve(&DefinitionSource::Inline(text.to_owned())).map(|definition| facts(&definition, text))
+    }
+
+    fn check_setting(
+        &self,
+        spec: &SyncSettingSpec,
+        source: &DefinitionSource,
+        target: &DefinitionSource,
+    ) -> Result<(), Vec<String>> {
+        let (source, target) = match (resolve(source), resolve(target)) {
+            (Ok(source), Ok(target)) => (source, target),
+            (source, target) => {
+                let problems = [source.err(), target.err()];
+                return Err(problems.into_iter().flatten().map(|problem| problem.message).collect());
+            }
+        };
+        compile(spec, &source.source_streams(), &target.target_streams())
+            .map(|_| ())
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    }
+}
+
+fn resolve(source: &DefinitionSource) -> Result<Cow<'static, VendorDefinition>, Problem> {
+    match source {
+        DefinitionSource::Vendor(name) => catalogue::find(name).map(Cow::Borrowed).ok_or_else(|| Problem {
+            reason: reasons::UNKNOWN_VENDOR,
+            message: format!("spec.vendor: `{name}` is not in the catalogue; it has: {}", catalogue::names().join(", ")),
+        }),
+        DefinitionSource::Inline(text) => parse(text, "spec.definitionRef")
+            .map(Cow::Owned)
+            .map_err(|error| Problem { reason: reasons::DEFINITION_INVALID, message: error.to_string() }),
+    }
+}
+
+fn facts(definition: &VendorDefinition, text: &str) -> ProviderFacts {
+    ProviderFacts { capabilities: definition.capabilities.clone(), digest: sha256_hex(text) }
 }
