@@ -119,7 +119,8 @@ fn commands(program: &str) -> Vec<(String, String)> {
         for block in blocks(&text, "console") {
             for line in block.replace("\\\n", " ").lines() {
                 let command = line.strip_prefix("$ ").filter(|command| command.starts_with(&format!("{program} ")));
-                let end = |command: &str| [" | ", " > ", " && ", " &"].iter().filter_map(|mark| command.find(mark)).min();
+                let end =
+                    |command: &str| [" | ", " > ", " && ", " &"].iter().filter_map(|mark| command.find(mark)).min();
                 found.extend(command.map(|command| {
                     let end = end(command).unwrap_or(command.len());
                     (page.clone(), command[..end].to_owned())
@@ -176,13 +177,18 @@ fn every_feature_row_is_there_once_and_claims_only_tests_that_exist() {
         let claimed: Vec<_> = proof.captures_iter(tests).collect();
         match status {
             "done" => assert!(!claimed.is_empty(), "docs/features.md: {id} is done, so it must name a test"),
-            "open" | "not applicable" => assert!(claimed.is_empty(), "docs/features.md: {id} is {status}, but names a test"),
+            "open" | "not applicable" => {
+                assert!(claimed.is_empty(), "docs/features.md: {id} is {status}, but names a test")
+            }
             other => panic!("docs/features.md: {id} has the unknown status {other:?}"),
         }
         for claim in claimed {
             let (path, name) = (&claim[1], &claim[2]);
             let code = fs::read_to_string(root().join(path)).unwrap_or_default();
-            assert!(code.contains(&format!("fn {name}(")), "docs/features.md: {id} names {path}::{name}, which does not exist");
+            assert!(
+                code.contains(&format!("fn {name}(")),
+                "docs/features.md: {id} names {path}::{name}, which does not exist"
+            );
         }
     }
     let wanted: BTreeSet<String> = (1..=36).map(|number| format!("T{number}")).collect();
@@ -255,6 +261,22 @@ fn every_definition_that_is_shown_is_sound() {
 }
 
 #[test]
+fn the_thirteen_attributes_of_the_vendors_own_integration_can_be_mapped_and_name_their_rights() {
+    let schema = &catalogue::find("personio-v2").unwrap().source_streams()["people"];
+    let page = read("docs/definitions.md");
+    let section = page.split("\n### ").find(|part| part.starts_with("What can be mapped from Personio")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let shown = rows(section);
+    for row in &shown {
+        let field = &schema.fields[row[1].trim_matches('`')];
+        let rights: Vec<String> = field.scopes.iter().map(|right| format!("`{right}`")).collect();
+        assert_eq!(row[2], rights.join(", "), "docs/definitions.md: rights of {}", row[0]);
+        assert!(!rights.is_empty() && field.unsupported.is_none(), "{} cannot be mapped", row[0]);
+    }
+    assert_eq!(shown.len(), 13);
+}
+
+#[test]
 fn every_field_of_a_provider_and_of_a_setting_is_explained() {
     let text = read("docs/settings.md");
     for crd in crds::all() {
@@ -276,7 +298,11 @@ fn every_rollcall_command_line_is_understood() {
     assert!(!shown.is_empty(), "no page shows a command");
     for (page, command) in shown {
         let parsed = rollcall::cli::Cli::command().try_get_matches_from(words(&command));
-        assert!(parsed.is_ok(), "{page}: `{command}`: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+        assert!(
+            parsed.is_ok(),
+            "{page}: `{command}`: {}",
+            parsed.err().map(|error| error.to_string()).unwrap_or_default()
+        );
     }
 }
 
@@ -315,7 +341,10 @@ fn every_metric_that_is_named_is_made_somewhere() {
         for found in name.captures_iter(&text) {
             let name = &found[1];
             let is_made = [format!("\"{name}\""), format!("\"rollcall_{name}\""), format!("{{PREFIX}}{name}\"")];
-            assert!(is_made.iter().any(|made| code.contains(made)), "{page} names the metric rollcall_{name}, which no code makes");
+            assert!(
+                is_made.iter().any(|made| code.contains(made)),
+                "{page} names the metric rollcall_{name}, which no code makes"
+            );
         }
     }
 }

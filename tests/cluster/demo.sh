@@ -42,7 +42,7 @@ change_people() {
     sleep 0.2
   done
   show curl -fsS -X POST http://127.0.0.1:28080/_emulator/people -H 'content-type: application/json' \
-    -d '{"op":"change","count":5,"seed":1}' -o /dev/null
+    -d '{"op":"change","count":9,"seed":1}' -o /dev/null
   kill "$forward"
 }
 
@@ -58,7 +58,7 @@ show kubectl get pods --namespace "$NAMESPACE"
 
 say "two providers and one setting"
 kubectl delete syncset,esj,syncok --all --namespace "$NAMESPACE" --ignore-not-found >&2
-show kubectl apply --namespace "$NAMESPACE" -k "$ROOT/config/samples/personio-travelperk/cluster"
+show kubectl apply --namespace "$NAMESPACE" -k "$ROOT/config/samples/in-cluster/personio-travelperk"
 show kubectl wait --namespace "$NAMESPACE" --for=condition=Ready --timeout=120s iprov/personio iprov/travelperk syncset/travel
 show kubectl get iprov,syncset --namespace "$NAMESPACE"
 
@@ -66,11 +66,10 @@ say "first run: everybody is created (201)"
 run_now "first-$(date +%s)" 201
 say "second run: nothing to do (204)"
 run_now "second-$(date +%s)" 204
-say "five people change in HR; third run: they are updated (200)"
+say "HR changes some people; third run: they are updated (200)"
 change_people
 run_now "third-$(date +%s)" 200
 
 say "what the setting knows"
 show kubectl get syncset travel --namespace "$NAMESPACE" -o wide
-show kubectl get events --namespace "$NAMESPACE" --field-selector involvedObject.kind=EmployeeSyncJob
 say "done. Look around with KUBECONFIG=$KUBECONFIG; remove the cluster with: make cluster-down"
