@@ -39,7 +39,12 @@ impl Catalogue for AnyCatalogue {
         self.check_vendor(text)
     }
 
-    fn check_setting(&self, _: &SyncSettingSpec, _: &DefinitionSource, _: &DefinitionSource) -> Result<(), Vec<String>> {
+    fn check_setting(
+        &self,
+        _: &SyncSettingSpec,
+        _: &DefinitionSource,
+        _: &DefinitionSource,
+    ) -> Result<(), Vec<String>> {
         Ok(())
     }
 }
