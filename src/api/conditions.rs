@@ -121,8 +121,9 @@ fn is_false(conditions: &[Condition], type_: &str) -> bool {
 
 /// Whether Ready is True and was found out about this generation of the spec.
 pub fn is_ready(conditions: &[Condition], generation: Option<i64>) -> bool {
-    find(conditions, READY)
-        .is_some_and(|ready| ready.status == "True" && generation.is_none_or(|now| ready.observed_generation == Some(now)))
+    find(conditions, READY).is_some_and(|ready| {
+        ready.status == "True" && generation.is_none_or(|now| ready.observed_generation == Some(now))
+    })
 }
 
 /// A condition as a draft again: to carry it over unchanged.
@@ -246,10 +247,7 @@ mod tests {
     fn conditions_that_are_not_drafted_disappear() {
         let old = merge(
             &[],
-            vec![
-                Draft::no(READY, reasons::INVALID_SPEC, ""),
-                Draft::yes(STALLED, reasons::INVALID_SPEC, ""),
-            ],
+            vec![Draft::no(READY, reasons::INVALID_SPEC, ""), Draft::yes(STALLED, reasons::INVALID_SPEC, "")],
             None,
             at(1),
         );

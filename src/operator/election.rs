@@ -69,7 +69,11 @@ pub fn evaluate(lease: Option<&Lease>, name: &ObjectMeta, me: &str, now: Timesta
     }
     let lasts = SignedDuration::from_secs(i64::from(old.lease_duration_seconds.unwrap_or(LEASE_SECONDS)));
     let unchanged = seen.since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
-    if holder.is_empty() || unchanged >= lasts { with(spec(me, now, now, changes.saturating_add(1))) } else { Step::Wait }
+    if holder.is_empty() || unchanged >= lasts {
+        with(spec(me, now, now, changes.saturating_add(1)))
+    } else {
+        Step::Wait
+    }
 }
 
 fn spec(me: &str, acquired: Timestamp, renewed: Timestamp, changes: i32) -> LeaseSpec {
@@ -192,7 +196,8 @@ mod tests {
         let mut seen = Seen::default();
         let step = evaluate(None, &ObjectMeta::default(), "me", at(100), &mut seen);
         assert!(matches!(step, Step::Create(_)));
-        let Step::Take(lease) = evaluate(Some(&held_by("me", "1")), &ObjectMeta::default(), "me", at(100), &mut seen) else {
+        let Step::Take(lease) = evaluate(Some(&held_by("me", "1")), &ObjectMeta::default(), "me", at(100), &mut seen)
+        else {
             panic!("not renewed")
         };
         let spec = lease.spec.unwrap();

@@ -22,7 +22,9 @@ pub const MAX_COUNTED: i64 = 100;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
     /// Not a cron expression, or one that never comes true.
-    #[error("spec.schedule {expression:?} {problem}: write five fields (minute hour day-of-month month day-of-week) or a macro such as @daily")]
+    #[error(
+        "spec.schedule {expression:?} {problem}: write five fields (minute hour day-of-month month day-of-week) or a macro such as @daily"
+    )]
     Invalid {
         /// What was given.
         expression: String,

@@ -16,7 +16,9 @@ pub enum ClusterError {
         what: String,
     },
     /// An object of that name exists and is not ours.
-    #[error("{what}: an object of this name exists and was not made by this operator for this purpose; delete or rename it")]
+    #[error(
+        "{what}: an object of this name exists and was not made by this operator for this purpose; delete or rename it"
+    )]
     Taken {
         /// The request.
         what: String,

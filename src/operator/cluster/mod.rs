@@ -12,6 +12,6 @@ mod watch;
 pub use api::{Cluster, Written};
 pub use error::ClusterError;
 pub use events::Regarding;
-pub use store::{Store, Stored};
+pub use store::{BeforeAfter, Store, Stored};
 pub use sync::SyncState;
 pub use watch::{Change, Stores, Watches};

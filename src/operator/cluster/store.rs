@@ -17,6 +17,9 @@ pub trait Stored: Send + Sync + 'static {
     fn groups(&self) -> Vec<String>;
 }
 
+/// What was known of an object and what is known now.
+pub type BeforeAfter<V> = (Option<Arc<V>>, Option<Arc<V>>);
+
 /// All objects of one kind.
 #[derive(Debug)]
 pub struct Store<V> {
@@ -65,7 +68,7 @@ impl<V: Stored> Store<V> {
     }
 
     /// Makes `objects` everything there is in a namespace (None: anywhere). Gives back each change as (before, after).
-    pub fn replace(&self, namespace: Option<&str>, objects: Vec<Arc<V>>) -> Vec<(Option<Arc<V>>, Option<Arc<V>>)> {
+    pub fn replace(&self, namespace: Option<&str>, objects: Vec<Arc<V>>) -> Vec<BeforeAfter<V>> {
         let mut inner = self.write();
         let kept: BTreeSet<(String, String)> =
             objects.iter().map(|one| (one.namespace().to_owned(), one.name().to_owned())).collect();

@@ -79,10 +79,10 @@ impl Watches {
             Namespaces::All => vec![None],
             Namespaces::List(names) => names.iter().cloned().map(Some).collect(),
         };
-        scopes.into_iter().flat_map(|scope| self.tasks_of(&scope)).collect()
+        scopes.iter().flat_map(|scope| self.tasks_of(scope.as_deref())).collect()
     }
 
-    fn tasks_of(&self, scope: &Option<String>) -> Vec<Task> {
+    fn tasks_of(&self, scope: Option<&str>) -> Vec<Task> {
         let none = watcher::Config::default();
         let ours = none.clone().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGER));
         vec![
@@ -96,14 +96,20 @@ impl Watches {
 
     fn task<K, V>(
         &self,
-        scope: &Option<String>,
+        scope: Option<&str>,
         config: watcher::Config,
         store: fn(&Stores) -> &Store<V>,
         reduce: fn(K) -> V,
         change: fn(Before<V>, Before<V>) -> Change,
     ) -> Task
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Debug
+            + Send
+            + Sync
+            + 'static,
         V: Stored,
     {
         let name = match scope {
@@ -113,7 +119,7 @@ impl Watches {
         self.sync.begin(&name);
         let watch = Watch {
             name,
-            scope: scope.clone(),
+            scope: scope.map(str::to_owned),
             config,
             cluster: self.cluster.clone(),
             stores: Arc::clone(&self.stores),
@@ -142,7 +148,13 @@ struct Watch<K, V> {
 
 impl<K, V> Watch<K, V>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug
+        + Send
+        + Sync
+        + 'static,
     V: Stored,
 {
     async fn run(self) {
@@ -214,7 +226,7 @@ where
                 self.forget(&metadata);
             }
             Event::Apply(object) => {
-                for object in self.read(object) {
+                if let Some(object) = self.read(object) {
                     let before = store.put(Arc::clone(&object));
                     (self.on_change)((self.change)(before, Some(object)));
                 }

@@ -125,9 +125,8 @@ pub(super) fn count_places(
     stores: &Stores,
     reservations: &mut Reservations,
 ) {
-    reservations.retain(|_, one| {
-        stores.jobs.get(&one.namespace, &one.name).is_some_and(|job| phase(&job) == JobPhase::Queued)
-    });
+    reservations
+        .retain(|_, one| stores.jobs.get(&one.namespace, &one.name).is_some_and(|job| phase(&job) == JobPhase::Queued));
     let Some(setting) = observed.setting.clone() else { return };
     let others = || reservations.iter().filter(|(uid, one)| *uid != job.uid() && one.namespace == job.namespace());
     let reserved = |uid: &str| reservations.contains_key(uid);

@@ -81,7 +81,9 @@ impl Queue {
         state.due.remove(key);
         let again = state.end(key);
         drop(state);
-        wake_at.into_iter().for_each(|time| self.add_at(key.clone(), time));
+        if let Some(time) = wake_at {
+            self.add_at(key.clone(), time);
+        }
         if again {
             self.ready.notify_one();
         }

@@ -44,6 +44,7 @@ pub fn decide_approval(
     }
 }
 
+#[derive(Clone, Copy)]
 enum Phase {
     Pending,
     Applied,
@@ -166,10 +167,9 @@ impl Pass<'_> {
     ) -> Decision<SyncApprovalStatus> {
         let drafts = match phase {
             Phase::Applied | Phase::Denied => vec![Draft::yes(conditions::READY, reason, message)],
-            Phase::Void => vec![
-                Draft::no(conditions::READY, reason, message),
-                Draft::yes(conditions::STALLED, reason, message),
-            ],
+            Phase::Void => {
+                vec![Draft::no(conditions::READY, reason, message), Draft::yes(conditions::STALLED, reason, message)]
+            }
             Phase::Pending => vec![
                 Draft::no(conditions::READY, reason, message),
                 Draft::yes(conditions::RECONCILING, reason, message),

@@ -8,6 +8,8 @@ mod provider;
 mod setting;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
@@ -102,6 +104,7 @@ pub(crate) fn is_usable(provider: &IntegrationProvider) -> bool {
     !provider.spec.suspend && crate::api::conditions::is_ready(conditions, provider.metadata.generation)
 }
 
-pub(crate) fn time(at: Timestamp) -> Option<Time> {
-    Some(Time(at))
+/// A time as statuses have it.
+pub(crate) const fn time(at: Timestamp) -> Time {
+    Time(at)
 }

@@ -75,8 +75,13 @@ const DISRUPTIONS: &[&str] = &[
 ];
 
 /// Reasons of a waiting container that only somebody's action changes.
-const PERMANENT: &[&str] =
-    &["ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError"];
+const PERMANENT: &[&str] = &[
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+];
 
 impl PodView {
     /// Reduces a pod.
@@ -136,7 +141,8 @@ fn ended(status: &PodStatus, container: Option<&ContainerStatus>) -> PodStage {
 
 fn waiting(status: &PodStatus, container: Option<&ContainerStatus>) -> PodStage {
     let state = container.and_then(|container| container.state.as_ref()).and_then(|state| state.waiting.as_ref());
-    if let Some((reason, message)) = state.and_then(|waiting| Some((waiting.reason.as_ref()?, waiting.message.as_ref())))
+    if let Some((reason, message)) =
+        state.and_then(|waiting| Some((waiting.reason.as_ref()?, waiting.message.as_ref())))
         && reason != "ContainerCreating"
     {
         let text = message.map_or_else(|| reason.clone(), |message| format!("{reason}: {message}"));

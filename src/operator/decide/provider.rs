@@ -7,9 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Decision, EventNote, OperatorAction, PodStage, PodView, Target, plus, whole_seconds};
 use crate::api::conditions::{self, Draft};
+use crate::api::labels;
 use crate::api::reasons::{self, Class};
 use crate::api::v1alpha1::{IntegrationProvider, IntegrationProviderStatus, LastProbe};
-use crate::api::labels;
 use crate::contract::{DefinitionSource, PodResult};
 use crate::operator::catalogue::{Problem, ProviderFacts};
 use crate::operator::resources::{self, PodDefaults};
@@ -243,8 +243,9 @@ impl Pass<'_> {
     fn last_verdict(&self) -> Vec<Draft> {
         // A definition's problem is over once there is a definition; only a probe's verdict is carried over.
         let probed = self.old.last_probe.as_ref().map(|last| last.reason.as_str());
-        let ready = conditions::carried(&self.old.conditions, conditions::READY)
-            .filter(|_| conditions::find(&self.old.conditions, conditions::READY).map(|it| it.reason.as_str()) == probed);
+        let ready = conditions::carried(&self.old.conditions, conditions::READY).filter(|_| {
+            conditions::find(&self.old.conditions, conditions::READY).map(|it| it.reason.as_str()) == probed
+        });
         match ready {
             Some(ready) => [
                 Some(ready),

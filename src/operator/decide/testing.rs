@@ -36,7 +36,8 @@ pub(crate) fn metadata(name: &str) -> ObjectMeta {
 }
 
 pub(crate) fn provider(name: &str) -> IntegrationProvider {
-    let ready = conditions::merge(&[], vec![Draft::yes(conditions::READY, reasons::PROBE_SUCCEEDED, "")], Some(1), now());
+    let ready =
+        conditions::merge(&[], vec![Draft::yes(conditions::READY, reasons::PROBE_SUCCEEDED, "")], Some(1), now());
     IntegrationProvider {
         metadata: metadata(name),
         spec: IntegrationProviderSpec {

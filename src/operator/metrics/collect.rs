@@ -40,9 +40,8 @@ struct Families {
 
 impl Families {
     fn new() -> Result<Self, prometheus::Error> {
-        let gauge = |name: &str, help: &str, labels: &[&str]| {
-            GaugeVec::new(Opts::new(format!("{PREFIX}{name}"), help), labels)
-        };
+        let gauge =
+            |name: &str, help: &str, labels: &[&str]| GaugeVec::new(Opts::new(format!("{PREFIX}{name}"), help), labels);
         let object: &[&str] = &["namespace", "name"];
         let time = "Unix time in seconds.";
         Ok(Self {
@@ -120,7 +119,8 @@ impl StoreCollector {
         for one in self.stores.providers.all() {
             let found = one.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
             let ready = f64::from(u8::from(conditions::is_true(found, conditions::READY)));
-            let labels = [one.metadata.namespace.as_deref(), one.metadata.name.as_deref()].map(Option::unwrap_or_default);
+            let labels =
+                [one.metadata.namespace.as_deref(), one.metadata.name.as_deref()].map(Option::unwrap_or_default);
             families.ready.with_label_values(&labels).set(ready);
         }
         let now = self.clock.now();

@@ -49,7 +49,8 @@ impl Metrics {
         let quick = || prometheus::exponential_buckets(0.001, 4.0, 8);
         let reconciles = counter("reconcile_total", "Passes over objects.", &["controller", "result"])?;
         let reconcile_errors = counter("reconcile_errors_total", "Failed passes.", &["controller", "reason"])?;
-        let reconcile_seconds = histogram("reconcile_duration_seconds", "Length of a pass.", &["controller"], quick()?)?;
+        let reconcile_seconds =
+            histogram("reconcile_duration_seconds", "Length of a pass.", &["controller"], quick()?)?;
         let requests = counter("kube_requests_total", "Requests to the API server.", &["verb", "resource", "code"])?;
         let request_seconds = histogram(
             "kube_request_duration_seconds",

@@ -44,9 +44,11 @@ pub fn due_job_name(setting: &str, time: Timestamp) -> String {
     format!("{setting}-d{}", time.as_second() / 60)
 }
 
-/// `<setting>-r<ten digits of the token's hash>`.
+/// `<setting>-r<ten digits of the token's hash>`; nine where the setting's name has all 52 characters it may have,
+/// because labels are made from the job's name and end at 63.
 pub fn requested_job_name(setting: &str, token: &str) -> String {
-    format!("{setting}-r{}", short_hash(token, 10))
+    let digits = 61_usize.saturating_sub(setting.len()).min(10);
+    format!("{setting}-r{}", short_hash(token, digits))
 }
 
 /// `<approval>-release`.

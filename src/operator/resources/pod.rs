@@ -27,7 +27,7 @@ use crate::contract::{
 };
 
 /// User and group of the process, and owner group of its files (the image's `nonroot`).
-pub const USER: i64 = 65_532;
+const USER: i64 = 65_532;
 /// How long a pod may take to stop at the next record boundary, in seconds.
 const GRACE_SECONDS: i64 = 30;
 /// How much later than the operator the kubelet ends a pod: the operator, if it is alive, ends it with a better reason.

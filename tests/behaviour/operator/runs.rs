@@ -15,7 +15,10 @@ async fn a_provider_becomes_ready_by_a_probe_whose_pod_is_cleaned_up() {
     let status = harness.status("integrationproviders", "hr");
     assert_eq!((&status["phase"], &status["capabilities"]), (&json!("Ready"), &json!(["Read", "Write"])));
     assert_eq!(harness.pods(), Vec::<String>::new());
-    assert_eq!(harness.writes()[..3], ["create pods", "patch_status integrationproviders", "patch_status integrationproviders"]);
+    assert_eq!(
+        harness.writes()[..3],
+        ["create pods", "patch_status integrationproviders", "patch_status integrationproviders"]
+    );
 }
 
 #[tokio::test]
@@ -131,7 +134,9 @@ async fn runs_of_two_settings_share_the_places_of_their_provider() {
 #[tokio::test]
 async fn a_schedule_makes_one_job_for_each_due_time_across_restarts() {
     let mut harness = Harness::ready().await;
-    harness.api.apply("syncsettings", &json!({ "metadata": { "name": "people" }, "spec": { "schedule": "0 * * * *" } }));
+    harness
+        .api
+        .apply("syncsettings", &json!({ "metadata": { "name": "people" }, "spec": { "schedule": "0 * * * *" } }));
     harness.settle().await;
     for _ in 0..3 {
         harness.pass(1800, 600).await;
@@ -139,7 +144,8 @@ async fn a_schedule_makes_one_job_for_each_due_time_across_restarts() {
         harness.settle().await;
         harness.pass(1800, 600).await;
     }
-    let created = harness.api.writes().into_iter().filter(|one| one.verb == "create" && one.resource == "employeesyncjobs");
+    let created =
+        harness.api.writes().into_iter().filter(|one| one.verb == "create" && one.resource == "employeesyncjobs");
     assert_eq!(created.count(), 3);
     let status = harness.status("syncsettings", "people");
     assert_eq!(status["lastScheduleTime"], "2026-03-02T09:00:00Z");
@@ -150,7 +156,8 @@ async fn a_schedule_makes_one_job_for_each_due_time_across_restarts() {
 #[tokio::test]
 async fn a_token_makes_exactly_one_job_across_restarts() {
     let mut harness = Harness::ready().await;
-    let asked = json!({ "metadata": { "name": "people", "annotations": { "rollcall.dev/run-requested-at": "token" } } });
+    let asked =
+        json!({ "metadata": { "name": "people", "annotations": { "rollcall.dev/run-requested-at": "token" } } });
     harness.api.apply("syncsettings", &asked);
     harness.settle().await;
     for _ in 0..3 {

@@ -52,7 +52,10 @@ async fn a_graceful_stop_gives_the_lease_back() {
     let mut harness = Harness::ready().await;
     harness.stop().await;
     let lease = harness.api.list("leases").remove(0);
-    assert_eq!((&lease["metadata"]["name"], &lease["spec"]["holderIdentity"]), (&json!("release-operator"), &json!(null)));
+    assert_eq!(
+        (&lease["metadata"]["name"], &lease["spec"]["holderIdentity"]),
+        (&json!("release-operator"), &json!(null))
+    );
 }
 
 #[tokio::test]

@@ -39,7 +39,12 @@ impl Catalogue for AnyCatalogue {
         self.check_vendor(text)
     }
 
-    fn check_setting(&self, _: &SyncSettingSpec, _: &DefinitionSource, _: &DefinitionSource) -> Result<(), Vec<String>> {
+    fn check_setting(
+        &self,
+        _: &SyncSettingSpec,
+        _: &DefinitionSource,
+        _: &DefinitionSource,
+    ) -> Result<(), Vec<String>> {
         Ok(())
     }
 }
@@ -53,7 +58,8 @@ pub struct Harness {
     pub ending: Ending,
     pub probe: (i32, ProbeResult),
     operator: Option<Running>,
-    replicas: usize,
+    /// Replicas that believe to lead as well.
+    twins: Vec<Running>,
 }
 
 struct Running {
@@ -74,7 +80,7 @@ impl Harness {
             ending: Box::new(|_| Some((0, success()))),
             probe: (0, ready),
             operator: None,
-            replicas: 0,
+            twins: Vec::new(),
         }
     }
 
@@ -93,7 +99,15 @@ impl Harness {
     /// Starts an operator; one that runs already is killed first.
     pub fn start(&mut self) {
         self.kill();
-        self.replicas += 1;
+        self.operator = Some(self.launch());
+    }
+
+    /// Starts a second leader beside the first: both hold the Lease under one name.
+    pub fn start_twin(&mut self) {
+        self.twins.push(self.launch());
+    }
+
+    fn launch(&self) -> Running {
         let client: Client = self.api.client();
         let settings = Settings {
             namespaces: Namespaces::All,
@@ -112,12 +126,12 @@ impl Harness {
         let task = tokio::spawn(async move {
             let _ = parts.run(stopped, false).await;
         });
-        self.operator = Some(Running { task, stop, sync, metrics });
+        Running { task, stop, sync, metrics }
     }
 
     /// Ends the operator without letting it finish anything.
     pub fn kill(&mut self) {
-        if let Some(running) = self.operator.take() {
+        for running in self.operator.take().into_iter().chain(self.twins.drain(..)) {
             running.task.abort();
         }
     }

@@ -35,7 +35,10 @@ pub(super) fn of_pod(pod: &PodView, exit_code: Option<i32>, reason: &str, messag
     match exit_code.map(ExitCode::from_i32) {
         Some(code) if code.is_done() => match result {
             Some(result) if matches!(result.code, 200 | 201 | 204 | 400) => finished(Finish::from_result(&result)),
-            _ => failed(reasons::RESULT_INVALID, format!("pod {name} ended with exit code {code:?} and no readable result")),
+            _ => failed(
+                reasons::RESULT_INVALID,
+                format!("pod {name} ended with exit code {code:?} and no readable result"),
+            ),
         },
         Some(ExitCode::Configuration) => refused(result, reasons::INVALID_SPEC, name),
         Some(ExitCode::CredentialsRejected) => refused(result, reasons::CREDENTIALS_REJECTED, name),

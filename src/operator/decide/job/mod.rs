@@ -83,7 +83,7 @@ pub struct JobObserved {
 }
 
 /// Number of the attempt that is at work, or of the next one.
-pub fn current_attempt(job: &EmployeeSyncJob) -> i32 {
+pub(super) fn current_attempt(job: &EmployeeSyncJob) -> i32 {
     let (phase, attempts) = job.status.as_ref().map_or((JobPhase::Queued, 0), |status| (status.phase, status.attempts));
     if phase == JobPhase::InProgress { attempts } else { attempts.saturating_add(1) }
 }
@@ -179,7 +179,9 @@ impl Pass<'_> {
                         decision.wake(plus(pod.created, START_DEADLINE));
                     }
                 }
-                overdue.into_iter().for_each(|overdue| decision.wake(overdue));
+                if let Some(overdue) = overdue {
+                    decision.wake(overdue);
+                }
                 decision
             }
         }

@@ -71,7 +71,8 @@ impl Pass<'_> {
     fn first_in_line(&self) -> Result<(), Wait> {
         let created = self.job.metadata.creation_timestamp.as_ref().map(|time| time.0).unwrap_or_default();
         let me = (created, self.job.metadata.name.as_deref().unwrap_or_default());
-        let ahead = self.observed.siblings.iter().find(|other| other.active || (other.created, other.name.as_str()) < me);
+        let ahead =
+            self.observed.siblings.iter().find(|other| other.active || (other.created, other.name.as_str()) < me);
         ahead.map_or(Ok(()), |other| {
             let message = format!("EmployeeSyncJob {} of the same setting is unfinished", other.name);
             Err(Wait { reason: reasons::WAITING_FOR_RUN, message })
@@ -88,7 +89,12 @@ impl Pass<'_> {
     }
 
     /// Puts the job back in line after a transient failure, or ends it.
-    pub(super) fn retry(&self, reason: &str, message: &str, retry_after: Option<i64>) -> Decision<EmployeeSyncJobStatus> {
+    pub(super) fn retry(
+        &self,
+        reason: &str,
+        message: &str,
+        retry_after: Option<i64>,
+    ) -> Decision<EmployeeSyncJobStatus> {
         if let Some(finish) = self.stop_reason() {
             return self.finish(&finish);
         }
@@ -119,7 +125,8 @@ fn usable<'a>(counterpart: &'a Counterpart, name: &str) -> Result<PodProvider<'a
     if provider.spec.suspend {
         return Err(wait("is suspended"));
     }
-    let definition = counterpart.definition.as_ref().filter(|_| is_usable(provider)).ok_or_else(|| wait("is not Ready"))?;
+    let definition =
+        counterpart.definition.as_ref().filter(|_| is_usable(provider)).ok_or_else(|| wait("is not Ready"))?;
     Ok(PodProvider { provider, definition })
 }
 

@@ -79,14 +79,14 @@ impl Pass<'_> {
         status.code = Some(finish.code);
         status.reason = Some(finish.reason.clone());
         status.message = Some(conditions::shortened(&finish.message, 1024));
-        status.completion_time = time(self.now);
+        status.completion_time = Some(time(self.now));
         status.counts = finish.counts;
         status.plan.clone_from(&finish.plan);
         status.held.clone_from(&finish.held);
         status.read.clone_from(&finish.read);
         status.published = finish.published;
         status.unmapped_fields.clone_from(&finish.unmapped_fields);
-        status.next_due_time = finish.next_due_time.and_then(time);
+        status.next_due_time = finish.next_due_time.map(time);
         status.failed_attempts = finish.failed_attempts.unwrap_or(status.failed_attempts);
         status.next_attempt_time = None;
         let mut decision = Decision { status: Some(status), ..Decision::default() };
@@ -104,7 +104,7 @@ impl Pass<'_> {
         let mut status = EmployeeSyncJobStatus {
             attempts: attempt,
             pod_name: Some(current_pod_name(self.job)),
-            start_time: self.old.start_time.clone().or_else(|| time(self.now)),
+            start_time: self.old.start_time.clone().or_else(|| Some(time(self.now))),
             next_attempt_time: None,
             ..self.old.clone()
         };
@@ -126,7 +126,7 @@ impl Pass<'_> {
         next: Timestamp,
         message: &str,
     ) -> Decision<EmployeeSyncJobStatus> {
-        let status = EmployeeSyncJobStatus { failed_attempts, next_attempt_time: time(next), ..self.started() };
+        let status = EmployeeSyncJobStatus { failed_attempts, next_attempt_time: Some(time(next)), ..self.started() };
         let status = self.with_conditions(status, progressing(reasons::WAITING_FOR_RETRY, message));
         let mut decision = self.describe(status, reasons::WAITING_FOR_RETRY, message);
         decision.wake(next.min(self.deadline()));
@@ -154,7 +154,7 @@ impl Pass<'_> {
         {
             status.attempts = current_attempt(self.job);
             status.pod_name = Some(pod.name.clone());
-            status.start_time = status.start_time.or_else(|| time(pod.created));
+            status.start_time = status.start_time.or_else(|| Some(time(pod.created)));
         }
         status
     }

@@ -45,8 +45,10 @@ impl Pass<'_> {
         let dealt_with = started.max(old.last_schedule_time.as_ref().map(|time| time.0));
         let since = dealt_with.map_or(self.created(), |time| time.max(self.created()));
         let next = schedule.next_start(self.now).map(|(start, _)| start);
-        next.into_iter().for_each(|start| decision.wake(start));
-        status.next_schedule_time = next.and_then(time);
+        if let Some(start) = next {
+            decision.wake(start);
+        }
+        status.next_schedule_time = next.map(time);
 
         let skipped = match schedule.missed(since, self.now) {
             Some(missed) if self.may_start_now(schedule, &missed, decision) => {
@@ -57,14 +59,14 @@ impl Pass<'_> {
             other => other,
         };
         if let Some(missed) = skipped {
-            status.last_schedule_time = time(missed.latest);
+            status.last_schedule_time = Some(time(missed.latest));
             status.missed_schedules = status.missed_schedules.saturating_add(missed.count);
         } else if self.scheduled_run_unfinished() || !decision.actions.is_empty() {
             // The status is written when the run has ended.
             status.last_schedule_time.clone_from(&old.last_schedule_time);
-            status.next_schedule_time = old.next_schedule_time.clone().or_else(|| next.and_then(time));
+            status.next_schedule_time = old.next_schedule_time.clone().or_else(|| next.map(time));
         } else if started > old.last_schedule_time.as_ref().map(|time| time.0) {
-            status.last_schedule_time = dealt_with.and_then(time);
+            status.last_schedule_time = dealt_with.map(time);
             status.missed_schedules = 0;
         }
     }

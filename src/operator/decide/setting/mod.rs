@@ -52,7 +52,12 @@ pub fn decide_setting(
     let pass = Pass {
         setting,
         observed,
-        schedule: parsed.as_ref().ok().cloned().flatten().map(|it| it.with_jitter(uid, setting.spec.start_jitter_seconds)),
+        schedule: parsed
+            .as_ref()
+            .ok()
+            .cloned()
+            .flatten()
+            .map(|it| it.with_jitter(uid, setting.spec.start_jitter_seconds)),
         readiness: ready::of(setting, observed, parsed.err()),
         now: whole_seconds(now),
     };

@@ -68,11 +68,11 @@ fn is_ready(provider: &IntegrationProvider) -> bool {
 }
 
 fn listed(errors: &[String]) -> String {
-    let mut text = errors.iter().take(SHOWN_ERRORS).cloned().collect::<Vec<_>>().join("; ");
-    if errors.len() > SHOWN_ERRORS {
-        text.push_str(&format!("; and {} more", errors.len() - SHOWN_ERRORS));
+    let text = errors.iter().take(SHOWN_ERRORS).cloned().collect::<Vec<_>>().join("; ");
+    match errors.len().saturating_sub(SHOWN_ERRORS) {
+        0 => text,
+        more => format!("{text}; and {more} more"),
     }
-    text
 }
 
 impl Pass<'_> {
@@ -118,10 +118,9 @@ impl Pass<'_> {
                 Draft::no(conditions::READY, *reason, message),
                 Draft::yes(conditions::RECONCILING, *reason, message),
             ],
-            Readiness::Stalled(reason, message) => vec![
-                Draft::no(conditions::READY, *reason, message),
-                Draft::yes(conditions::STALLED, *reason, message),
-            ],
+            Readiness::Stalled(reason, message) => {
+                vec![Draft::no(conditions::READY, *reason, message), Draft::yes(conditions::STALLED, *reason, message)]
+            }
         }
     }
 

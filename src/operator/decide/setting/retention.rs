@@ -11,7 +11,9 @@ impl Pass<'_> {
         let jobs = self.observed.jobs.iter().map(AsRef::as_ref);
         let mut finished: Vec<&EmployeeSyncJob> = jobs
             .filter(|job| phase(job).is_finished() && job.metadata.deletion_timestamp.is_none())
-            .filter(|job| completion(job).is_none_or(|at| at < self.created() || !super::rollup::is_new(status, at, job)))
+            .filter(|job| {
+                completion(job).is_none_or(|at| at < self.created() || !super::rollup::is_new(status, at, job))
+            })
             .collect();
         finished.sort_by_key(|job| (completion(job), job.metadata.name.clone()));
         let mut surplus = [
@@ -41,6 +43,8 @@ impl Pass<'_> {
     /// Jobs made by hand belong to whoever made them (Git, say): only their time to live removes them.
     fn is_owned(&self, job: &EmployeeSyncJob) -> bool {
         let owners = job.metadata.owner_references.as_deref().unwrap_or_default();
-        owners.iter().any(|owner| owner.controller == Some(true) && Some(&owner.uid) == self.setting.metadata.uid.as_ref())
+        owners
+            .iter()
+            .any(|owner| owner.controller == Some(true) && Some(&owner.uid) == self.setting.metadata.uid.as_ref())
     }
 }

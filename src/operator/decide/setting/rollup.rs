@@ -6,9 +6,7 @@ use super::super::{plus, time};
 use super::{Pass, completion, phase};
 use crate::api::conditions::{self, Draft};
 use crate::api::reasons;
-use crate::api::v1alpha1::{
-    EmployeeSyncJob, EmployeeSyncJobStatus, JobPhase, JobType, RunSummary, SyncSettingStatus,
-};
+use crate::api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobStatus, JobPhase, JobType, RunSummary, SyncSettingStatus};
 
 /// So many runs are kept in `status.history`.
 pub(super) const HISTORY: usize = 10;
@@ -82,7 +80,7 @@ impl Rolled {
         let reason = run.reason.clone().unwrap_or_default();
         let message = run.message.clone().unwrap_or_default();
         if run.phase == JobPhase::Complete {
-            status.last_successful_time = time(at);
+            status.last_successful_time = Some(time(at));
             status.consecutive_failures = 0;
             status.held.clone_from(&run.held);
             status.next_due_time.clone_from(&run.next_due_time);
@@ -90,14 +88,14 @@ impl Rolled {
             self.unmapped_fields = Some(run.unmapped_fields.clone());
             self.last_run = Some(Draft::yes(conditions::LAST_RUN_SUCCEEDED, reason, message));
         } else {
-            status.last_failure_time = time(at);
+            status.last_failure_time = Some(time(at));
             status.consecutive_failures = status.consecutive_failures.saturating_add(1);
             if run.held.is_some() {
                 status.held.clone_from(&run.held);
             }
             // A leaver must not keep access because one run failed.
             if status.next_due_time.as_ref().is_some_and(|due| due.0 <= at) {
-                status.next_due_time = time(plus(at, DUE_RETRY));
+                status.next_due_time = Some(time(plus(at, DUE_RETRY)));
             }
             self.last_run = Some(Draft::no(conditions::LAST_RUN_SUCCEEDED, reason, message));
         }

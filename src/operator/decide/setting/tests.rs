@@ -53,7 +53,7 @@ fn finished(mut job: EmployeeSyncJob, phase: JobPhase, reason: &str, at: Timesta
         phase,
         code: Some(if phase == JobPhase::Complete { 204 } else { 400 }),
         reason: Some(reason.into()),
-        completion_time: super::super::time(at),
+        completion_time: Some(super::super::time(at)),
         ..EmployeeSyncJobStatus::default()
     });
     job
@@ -107,9 +107,17 @@ fn a_setting_is_ready_when_everything_it_needs_is() {
         change(&mut setting, &mut observed);
         let status = decide_setting(&setting, &observed, now()).status.unwrap();
         assert_conditions_wellformed(&status.conditions);
-        assert_eq!((status.state, find(&status.conditions, "Ready").unwrap().reason.as_str()), (state, reason), "{name}");
+        assert_eq!(
+            (status.state, find(&status.conditions, "Ready").unwrap().reason.as_str()),
+            (state, reason),
+            "{name}"
+        );
         setting.status = Some(status);
-        assert_eq!(decide_setting(&setting, &observed, plus(now(), 5)).status, None, "{name}: decided twice, written once");
+        assert_eq!(
+            decide_setting(&setting, &observed, plus(now(), 5)).status,
+            None,
+            "{name}: decided twice, written once"
+        );
     }
 }
 
@@ -155,7 +163,9 @@ fn forbid_skips_and_counts_and_replace_cancels() {
     assert_eq!((names(&decision).len(), decision.status.unwrap().missed_schedules), (0, 1));
     setting.spec.concurrency_policy = ConcurrencyPolicy::Replace;
     let decision = decide_setting(&setting, &seen(vec![unfinished]), due);
-    assert!(matches!(decision.actions.as_slice(), [OperatorAction::CancelJob(old), OperatorAction::CreateJob(_)] if old.name == "by-hand"));
+    assert!(
+        matches!(decision.actions.as_slice(), [OperatorAction::CancelJob(old), OperatorAction::CreateJob(_)] if old.name == "by-hand")
+    );
 }
 
 #[test]
@@ -167,7 +177,11 @@ fn each_token_makes_one_job_and_off_makes_it_wait() {
     assert_eq!(jobs.len(), 1);
     assert_eq!(decision.status.as_ref().unwrap().last_handled_run_request.as_deref(), Some("token-1"));
     let crashed = decide_setting(&setting, &seen(jobs), now());
-    assert_eq!((names(&crashed).len(), crashed.status.is_some()), (0, true), "the job exists: only the echo is missing");
+    assert_eq!(
+        (names(&crashed).len(), crashed.status.is_some()),
+        (0, true),
+        "the job exists: only the echo is missing"
+    );
     setting.status = decision.status;
     assert_eq!(decide_setting(&setting, &seen(vec![]), now()).actions, [], "also when the job is long gone");
     setting.metadata.annotations = Some([(labels::RUN_REQUESTED_AT.to_owned(), "token-2".to_owned())].into());
@@ -198,11 +212,12 @@ fn nothing_is_scheduled_while_off_or_suspended_or_not_ready() {
 fn a_leaving_day_starts_a_run_and_is_not_forgotten_when_that_fails() {
     let mut setting = settled(setting(), &seen(vec![]), now());
     let due = at("2026-03-03T00:00:00Z");
-    setting.status.as_mut().unwrap().next_due_time = super::super::time(due);
+    setting.status.as_mut().unwrap().next_due_time = Some(super::super::time(due));
     assert_eq!(decide_setting(&setting, &seen(vec![]), now()).wake_at, Some(due));
     let decision = decide_setting(&setting, &seen(vec![]), due);
     assert_eq!(names(&decision), [format!("people-d{}", due.as_second() / 60)]);
-    let failed = finished(created(&decision).remove(0), JobPhase::Error, reasons::BACKOFF_LIMIT_EXCEEDED, plus(due, 60));
+    let failed =
+        finished(created(&decision).remove(0), JobPhase::Error, reasons::BACKOFF_LIMIT_EXCEEDED, plus(due, 60));
     let status = decide_setting(&setting, &seen(vec![failed]), plus(due, 61)).status.unwrap();
     assert_eq!(status.next_due_time.unwrap().0, plus(due, 3660));
     assert_eq!(status.consecutive_failures, 1);

@@ -112,8 +112,8 @@ impl Volumes {
 
     /// Mounts a volume with one file so that the file is at `path`.
     fn add(&mut self, name: &str, path: &str, fill: impl FnOnce(&mut Volume, &str)) {
-        let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
-        self.mount(name, folder, |volume| fill(volume, file));
+        let (folder, leaf) = path.rsplit_once('/').unwrap_or(("", path));
+        self.mount(name, folder, |volume| fill(volume, leaf));
     }
 
     fn mount(&mut self, name: &str, folder: &str, fill: impl FnOnce(&mut Volume)) {

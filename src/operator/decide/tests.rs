@@ -1,0 +1,144 @@
+//! Providers and approvals: what scenarios do not reach.
+
+use std::sync::Arc;
+
+use super::testing::*;
+use super::*;
+use crate::api::conditions::{assert_conditions_wellformed, find, is_true};
+use crate::api::reasons;
+use crate::api::v1alpha1::{
+    ApprovalPhase, Decision as Verdict, DesiredState, Held, IntegrationProviderStatus, ProviderPhase, SyncApproval,
+    SyncApprovalSpec,
+};
+use crate::contract::{DefinitionSource, PodResult, ProbeResult};
+use crate::operator::catalogue::{Problem, ProviderFacts};
+
+fn fresh() -> IntegrationProvider {
+    IntegrationProvider { status: None, ..provider("hr") }
+}
+
+fn seen(pods: Vec<PodView>) -> ProviderObserved {
+    let facts = ProviderFacts { capabilities: Vec::new(), digest: "one".into() };
+    ProviderObserved {
+        definition: Ok(Definition { source: DefinitionSource::Vendor("scim-generic".into()), facts }),
+        pods: pods.into_iter().map(Arc::new).collect(),
+        defaults: defaults(),
+    }
+}
+
+/// The probe pod as the first decision makes it.
+fn probe(stage: PodStage) -> PodView {
+    let decision = decide_provider(&fresh(), &seen(vec![]), now());
+    let [OperatorAction::CreatePod(made)] = decision.actions.as_slice() else { panic!("{decision:#?}") };
+    pod(made.metadata.name.as_deref().unwrap(), "hr", stage)
+}
+
+fn after(stage: PodStage, seconds: i64) -> Option<IntegrationProviderStatus> {
+    let status = decide_provider(&fresh(), &seen(vec![probe(stage)]), plus(now(), seconds)).status;
+    status.inspect(|status| assert_conditions_wellformed(&status.conditions))
+}
+
+#[test]
+fn a_new_provider_is_pending_and_probed() {
+    let decision = decide_provider(&fresh(), &seen(vec![]), now());
+    let status = decision.status.unwrap();
+    assert_conditions_wellformed(&status.conditions);
+    assert_eq!((decision.actions.len(), status.phase), (1, ProviderPhase::Pending));
+}
+
+#[test]
+fn whatever_a_probe_ends_with_becomes_a_reason() {
+    let result = |ready, reason: &str| {
+        PodResult::Probe(ProbeResult { version: 1, ready, reason: reason.into(), message: "text".into() }).to_message()
+    };
+    let waiting = |permanent| PodStage::Waiting { permanent, obstacle: Some("Unschedulable: no node".into()) };
+    let table = [
+        (ended(0, &result(true, reasons::PROBE_SUCCEEDED)), 1, reasons::PROBE_SUCCEEDED, false),
+        (ended(3, &result(false, reasons::CREDENTIALS_REJECTED)), 1, reasons::CREDENTIALS_REJECTED, true),
+        (ended(64, &result(false, reasons::ENDPOINT_UNREACHABLE)), 1, reasons::ENDPOINT_UNREACHABLE, false),
+        (ended(137, ""), 1, reasons::PROBE_FAILED, true),
+        (waiting(true), 1, reasons::PROBE_FAILED, true),
+        (waiting(false), 61, reasons::PROBE_FAILED, true),
+        (PodStage::Running, 120, reasons::PROBE_FAILED, true),
+    ];
+    for (stage, seconds, reason, stalled) in table {
+        let status = after(stage, seconds).unwrap();
+        assert_eq!(find(&status.conditions, "Ready").unwrap().reason, reason);
+        assert_eq!(is_true(&status.conditions, "Stalled"), stalled, "{reason}");
+    }
+    assert_eq!(after(PodStage::Running, 119).unwrap().phase, ProviderPhase::Pending);
+}
+
+#[test]
+fn a_suspended_provider_keeps_its_verdict_and_is_not_probed() {
+    let mut suspended = provider("hr");
+    suspended.spec.suspend = true;
+    suspended.status.as_mut().unwrap().last_probe = Some(crate::api::v1alpha1::LastProbe {
+        time: time(now()),
+        reason: reasons::PROBE_SUCCEEDED.into(),
+        spec_digest: "old".into(),
+        consecutive_failures: 0,
+    });
+    let decision = decide_provider(&suspended, &seen(vec![probe(PodStage::Running)]), plus(now(), 99_999));
+    assert!(matches!(decision.cleanup.as_slice(), [OperatorAction::DeletePod(_)]));
+    let status = decision.status.unwrap();
+    assert_conditions_wellformed(&status.conditions);
+    assert_eq!((status.phase, decision.actions.len(), decision.wake_at), (ProviderPhase::Ready, 0, None));
+    assert!(is_true(&status.conditions, "Suspended"));
+}
+
+#[test]
+fn a_definition_that_cannot_be_used_stalls_the_provider() {
+    let problem = Problem { reason: reasons::DEFINITION_INVALID, message: "line 3".into() };
+    let observed = ProviderObserved { definition: Err(problem), ..seen(vec![]) };
+    let decision = decide_provider(&fresh(), &observed, now());
+    let status = decision.status.unwrap();
+    assert_conditions_wellformed(&status.conditions);
+    assert_eq!((status.phase, decision.actions.len()), (ProviderPhase::Error, 0));
+}
+
+fn approval(verdict: Verdict) -> SyncApproval {
+    SyncApproval {
+        metadata: metadata("ok"),
+        spec: SyncApprovalSpec { digest: "sha256:a".into(), decision: verdict, ..SyncApprovalSpec::default() },
+        status: None,
+    }
+}
+
+fn holding(digest: Option<&str>, state: DesiredState) -> ApprovalObserved {
+    let mut setting = setting();
+    setting.spec.state = state;
+    setting.status.as_mut().unwrap().held = digest.map(|digest| Held { digest: digest.into(), ..Held::default() });
+    ApprovalObserved { setting: Some(Arc::new(setting)), ..ApprovalObserved::default() }
+}
+
+#[test]
+fn an_approval_starts_a_release_only_for_what_is_held_now() {
+    let on = DesiredState::On;
+    let table = [
+        (holding(Some("sha256:a"), on), 1, ApprovalPhase::Pending),
+        (holding(Some("sha256:b"), on), 0, ApprovalPhase::Void),
+        (holding(None, on), 0, ApprovalPhase::Pending),
+        (holding(Some("sha256:a"), DesiredState::Off), 0, ApprovalPhase::Pending),
+        (ApprovalObserved { denied: true, ..holding(Some("sha256:a"), on) }, 0, ApprovalPhase::Void),
+        (ApprovalObserved::default(), 0, ApprovalPhase::Pending),
+    ];
+    for (observed, jobs, phase) in table {
+        let decision = decide_approval(&approval(Verdict::Approve), &observed, now());
+        let status = decision.status.unwrap();
+        assert_conditions_wellformed(&status.conditions);
+        assert_eq!((decision.actions.len(), status.phase), (jobs, phase), "{observed:?}");
+    }
+}
+
+#[test]
+fn a_decided_approval_never_changes() {
+    let mut denied = approval(Verdict::Deny);
+    denied.status = decide_approval(&denied, &ApprovalObserved::default(), now()).status;
+    assert_eq!(denied.status.as_ref().unwrap().phase, ApprovalPhase::Denied);
+    denied.spec.decision = Verdict::Approve;
+    assert_eq!(
+        decide_approval(&denied, &holding(Some("sha256:a"), DesiredState::On), plus(now(), 9)),
+        Decision::default()
+    );
+}
