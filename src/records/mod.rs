@@ -1,5 +1,15 @@
 //! What outlives a run: links, holds, outcomes, history, journal. One trait, two implementations: the embedded store
-//! (SQLite, encrypted) and a client of the records service that serves it to connector pods and people.
+//! (`SQLite`, encrypted) and a client of the records service that serves it to connector pods and people.
+
+pub mod client;
+pub mod clock;
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod fixtures;
+pub mod service;
+pub mod store;
+mod wire;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -14,7 +24,7 @@ use crate::redacted::Redacted;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scope {
-    /// Namespace of the SyncSetting.
+    /// Namespace of the `SyncSetting`.
     pub namespace: String,
     /// Its name.
     pub setting: String,
@@ -26,7 +36,7 @@ pub struct Scope {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunRecord {
-    /// Uid of the EmployeeSyncJob; identifies the run.
+    /// Uid of the `EmployeeSyncJob`; identifies the run.
     pub run_id: String,
     /// Its name.
     pub job: String,
@@ -79,14 +89,23 @@ pub struct Outcome {
 /// Which end a record met; the words of [`Counts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum OutcomeResult {
+    /// Created in the target.
     Created,
+    /// Changed in the target.
     Updated,
+    /// Disabled in the target.
     Disabled,
+    /// Deleted from the target.
     Deleted,
+    /// Already as wanted.
     Unchanged,
+    /// Left alone on purpose.
     Skipped,
+    /// Waits for an approval.
     Held,
+    /// Matches several records, or somebody else's.
     Conflict,
+    /// Could not be brought to the wanted state.
     Failed,
     /// Left out by scope; not part of the considered records.
     OutOfScope,
@@ -136,7 +155,12 @@ pub struct OutcomeQuery {
 pub enum StoreError {
     /// Another run of the setting holds the lock; it expires when that run stops renewing it.
     #[error("another run of this setting (job {job}) is at work until {until}")]
-    Busy { job: String, until: Timestamp },
+    Busy {
+        /// Name of the other run's `EmployeeSyncJob`.
+        job: String,
+        /// When its lock expires unless it is renewed.
+        until: Timestamp,
+    },
     /// The run no longer holds the lock: it must stop writing.
     #[error("this run's lock was taken over by another attempt")]
     LockLost,
