@@ -14,7 +14,7 @@ use crate::api::reasons::{self, Class};
 use crate::records::{Outcome, OutcomeResult};
 
 #[cfg(test)]
-mod tests;
+pub(in crate::cli) mod tests;
 
 /// Rows of a sheet, its header included (Microsoft, "Excel specifications and limits").
 const MAX_SHEET_ROWS: usize = 1_048_576;
@@ -62,9 +62,7 @@ pub const fn is_update(outcome: &Outcome) -> bool {
 pub fn is_error(outcome: &Outcome) -> bool {
     match outcome.result {
         OutcomeResult::Failed | OutcomeResult::Conflict | OutcomeResult::Held => true,
-        OutcomeResult::Skipped => {
-            reasons::find(&outcome.reason).is_none_or(|reason| reason.class == Class::Actionable)
-        }
+        OutcomeResult::Skipped => reasons::find(&outcome.reason).is_none_or(|reason| reason.class == Class::Actionable),
         _ => false,
     }
 }

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::problem::{Problem, failed};
-use crate::api::v1alpha1::{EmployeeSyncJob, SyncSetting};
+use crate::api::v1alpha1::SyncSetting;
 
 /// Name under which changes by the plugin are recorded in `metadata.managedFields`.
 const FIELD_MANAGER: &str = "kubectl-rollcall";
@@ -128,29 +128,20 @@ impl Cluster {
     pub(super) async fn setting(&self, name: &str) -> Result<SyncSetting, Problem> {
         match self.find(&self.namespace, name).await? {
             Some(setting) => Ok(setting),
-            None => Err(self.not_found::<SyncSetting>("SyncSetting", name).await),
+            None => Err(self.no_setting(name).await),
         }
     }
 
-    /// The job of that name.
-    pub(super) async fn job(&self, name: &str) -> Result<EmployeeSyncJob, Problem> {
-        match self.find(&self.namespace, name).await? {
-            Some(job) => Ok(job),
-            None => Err(self.not_found::<EmployeeSyncJob>("EmployeeSyncJob", name).await),
-        }
-    }
-
-    /// Says which objects there are instead; a kind that is not installed or may not be listed is the better message.
-    async fn not_found<K: Kind>(&self, kind: &'static str, name: &str) -> Problem {
-        match self.list::<K>(&ListParams::default()).await {
-            Ok(all) => Problem::NotFound {
-                kind,
+    /// Says which settings there are instead, unless another problem is the better message (kind not installed).
+    async fn no_setting(&self, name: &str) -> Problem {
+        match self.list::<SyncSetting>(&ListParams::default()).await {
+            Ok(all) => Problem::NoSuchSetting {
                 name: name.to_owned(),
                 namespace: self.namespace.clone(),
                 existing: all.iter().map(ResourceExt::name_any).collect(),
             },
             Err(Problem::Forbidden { .. }) => Problem::Usage(format!(
-                "{kind} `{name}` does not exist in namespace `{}`, and those there are may not be listed",
+                "SyncSetting `{name}` does not exist in namespace `{}`, and those there are may not be listed",
                 self.namespace
             )),
             Err(problem) => problem,

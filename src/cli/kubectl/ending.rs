@@ -72,8 +72,7 @@ pub(super) fn progress(status: Option<&EmployeeSyncJobStatus>) -> String {
 
 /// `3 create, 1 disable`: the kinds that there are.
 pub(super) fn held_in_words(held: &Held) -> String {
-    let kinds =
-        [(held.create, "create"), (held.update, "update"), (held.disable, "disable"), (held.delete, "delete")];
+    let kinds = [(held.create, "create"), (held.update, "update"), (held.disable, "disable"), (held.delete, "delete")];
     let words: Vec<String> =
         kinds.iter().filter(|(count, _)| *count != 0).map(|(count, kind)| format!("{count} {kind}")).collect();
     if words.is_empty() { "nothing".into() } else { words.join(", ") }

@@ -22,9 +22,11 @@ pub(super) enum Problem {
          `rollcall crds | kubectl apply --server-side -f -`"
     )]
     NotInstalled,
-    #[error("{kind} `{name}` does not exist in namespace `{namespace}`; {}", those(existing))]
-    NotFound { kind: &'static str, name: String, namespace: String, existing: Vec<String> },
-    #[error("not allowed to {verb} {resource} in {place}: ask for a Role with that verb (the API server says: {message})")]
+    #[error("SyncSetting `{name}` does not exist in namespace `{namespace}`; {}", those(existing))]
+    NoSuchSetting { name: String, namespace: String, existing: Vec<String> },
+    #[error(
+        "not allowed to {verb} {resource} in {place}: ask for a Role with that verb (the API server says: {message})"
+    )]
     Forbidden { verb: &'static str, resource: String, place: String, message: String },
     #[error("cannot {verb} {resource} in {place}: {message}")]
     Refused { verb: &'static str, resource: String, place: String, message: String },
@@ -39,7 +41,11 @@ pub(super) enum Problem {
 }
 
 fn those(existing: &[String]) -> String {
-    if existing.is_empty() { "there are none; is the namespace right (-n)?".into() } else { format!("there are: {}", existing.join(", ")) }
+    if existing.is_empty() {
+        "there are none; is the namespace right (-n)?".into()
+    } else {
+        format!("there are: {}", existing.join(", "))
+    }
 }
 
 /// A failed request to the API server about objects of kind `K`. `namespace` None means all namespaces.
@@ -97,7 +103,14 @@ mod tests {
     use crate::api::v1alpha1::SyncSetting;
 
     fn answer(code: u16, message: &str, name: &str) -> kube::Error {
-        let details = StatusDetails { name: name.into(), ..StatusDetails::default() };
+        let details = StatusDetails {
+            name: name.into(),
+            group: String::new(),
+            kind: String::new(),
+            uid: String::new(),
+            causes: Vec::new(),
+            retry_after_seconds: 0,
+        };
         kube::Error::Api(Status::failure(message, "x").with_code(code).with_details(details).boxed())
     }
 
@@ -118,8 +131,7 @@ mod tests {
 
     #[test]
     fn a_missing_setting_lists_those_there_are() {
-        let problem = |existing: &[&str]| Problem::NotFound {
-            kind: "SyncSetting",
+        let problem = |existing: &[&str]| Problem::NoSuchSetting {
             name: "x".into(),
             namespace: "hr".into(),
             existing: existing.iter().map(ToString::to_string).collect(),

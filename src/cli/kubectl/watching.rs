@@ -45,8 +45,7 @@ pub(super) async fn finished_job(
     name: &str,
     wait: &WaitArguments,
 ) -> Result<EmployeeSyncJob, Problem> {
-    let is_finished =
-        |job: &EmployeeSyncJob| job.status.as_ref().is_some_and(|status| status.phase.is_finished());
+    let is_finished = |job: &EmployeeSyncJob| job.status.as_ref().is_some_and(|status| status.phase.is_finished());
     until(cluster, name, wait, is_finished, |job| ending::progress(job.status.as_ref())).await
 }
 
@@ -122,9 +121,7 @@ fn watch_failed<K: Kind>(namespace: &str, error: watcher::Error) -> Problem {
         watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
             failed::<K>("watch", Some(namespace), &error)
         }
-        watcher::Error::WatchError(status) => {
-            failed::<K>("watch", Some(namespace), &kube::Error::Api(status))
-        }
+        watcher::Error::WatchError(status) => failed::<K>("watch", Some(namespace), &kube::Error::Api(status)),
         watcher::Error::NoResourceVersion => Problem::Unreachable("the API server gave no resource version".into()),
     }
 }
