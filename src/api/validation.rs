@@ -40,7 +40,8 @@ pub fn admit(kind: &str, manifest: &mut Value) -> Vec<Invalid> {
         (None, Some(_)) => {}
     }
     if invalid.is_empty() {
-        let subject = serde_json::json!({ "metadata": { "name": manifest["metadata"]["name"] }, "spec": manifest["spec"] });
+        let subject =
+            serde_json::json!({ "metadata": { "name": manifest["metadata"]["name"] }, "spec": manifest["spec"] });
         rules(schema, &subject, "", &mut invalid);
     }
     invalid

@@ -94,9 +94,9 @@ impl Manifests {
             }
             ("v1", "Secret") => unique(&mut self.secrets, name, secret(&object, &place)?, &place),
             ("v1", "ConfigMap") => unique(&mut self.config_maps, name, config_map(&object, &place)?, &place),
-            (group, "IntegrationProvider" | "SyncSetting") if group != API_VERSION => Err(ManifestError(format!(
-                "{place}: apiVersion is `{group}`, must be {API_VERSION}"
-            ))),
+            (group, "IntegrationProvider" | "SyncSetting") if group != API_VERSION => {
+                Err(ManifestError(format!("{place}: apiVersion is `{group}`, must be {API_VERSION}")))
+            }
             // Namespaces and other objects of a folder do not concern a local run.
             _ => Ok(()),
         }
@@ -124,7 +124,10 @@ impl Manifests {
     pub fn provider(&self, name: &str, field: &str) -> Result<&IntegrationProvider, ManifestError> {
         self.providers.get(name).ok_or_else(|| {
             let names: Vec<&str> = self.providers.keys().map(String::as_str).collect();
-            ManifestError(format!("{field} names IntegrationProvider `{name}`, the manifests have: {}", names.join(", ")))
+            ManifestError(format!(
+                "{field} names IntegrationProvider `{name}`, the manifests have: {}",
+                names.join(", ")
+            ))
         })
     }
 
@@ -145,11 +148,9 @@ impl Manifests {
 
     /// A value of a ConfigMap.
     pub fn config_map_value(&self, name: &str, key: &str, field: &str) -> Result<&str, ManifestError> {
-        self.config_maps
-            .get(name)
-            .and_then(|data| data.get(key))
-            .map(String::as_str)
-            .ok_or_else(|| ManifestError(format!("{field} names key `{key}` of ConfigMap `{name}`, which is not in the manifests")))
+        self.config_maps.get(name).and_then(|data| data.get(key)).map(String::as_str).ok_or_else(|| {
+            ManifestError(format!("{field} names key `{key}` of ConfigMap `{name}`, which is not in the manifests"))
+        })
     }
 
     /// The CA bundle of a provider.
@@ -192,7 +193,8 @@ fn secret(object: &Value, place: &str) -> Result<BTreeMap<String, Redacted<Strin
     let mut values = BTreeMap::new();
     for (key, value) in object["data"].as_object().into_iter().flatten() {
         // The value itself must not be part of the message.
-        let decoded = value.as_str().and_then(|text| base64::engine::general_purpose::STANDARD.decode(text.trim()).ok());
+        let decoded =
+            value.as_str().and_then(|text| base64::engine::general_purpose::STANDARD.decode(text.trim()).ok());
         let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
         let text = text.ok_or_else(|| ManifestError(format!("{place}: data.{key} must be base64 of UTF-8 text")))?;
         values.insert(key.clone(), Redacted::new(text.trim_end_matches(['\r', '\n']).to_owned()));
@@ -221,7 +223,8 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, ManifestError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(unreadable)? {
         let file = entry.map_err(unreadable)?.path();
-        let is_manifest = file.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known));
+        let is_manifest =
+            file.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known));
         if file.is_file() && is_manifest {
             files.push(file);
         }

@@ -1,8 +1,8 @@
 //! Command lines: what `rollcall` and `kubectl rollcall` understand. Only parsing and printing; the work is elsewhere.
 
 pub mod definitions;
-// pub mod export;
-// pub mod kubectl;
+pub mod export;
+pub mod kubectl;
 pub mod manifests;
 pub mod output;
 mod progress_bar;

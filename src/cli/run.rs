@@ -171,7 +171,10 @@ async fn prepare(arguments: &RunArguments) -> Result<Prepared, String> {
     let source = Side::of(&manifests, &setting.spec.source_ref.name, "spec.sourceRef.name").map_err(text)?;
     let target = Side::of(&manifests, &setting.spec.target_ref.name, "spec.targetRef.name").map_err(text)?;
     let zone = TimeZone::get(&setting.spec.time_zone).map_err(|_| {
-        format!("SyncSetting/{name}: spec.timeZone: `{}` is not an IANA time zone; example: Europe/Berlin", setting.spec.time_zone)
+        format!(
+            "SyncSetting/{name}: spec.timeZone: `{}` is not an IANA time zone; example: Europe/Berlin",
+            setting.spec.time_zone
+        )
     })?;
     let now = Timestamp::now();
     let job = format!("{name}-{}", now.as_second());

@@ -10,10 +10,10 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::output;
+use crate::operator;
 use crate::operator::catalogue::VendorCatalogue;
 use crate::operator::resources::PodDefaults;
 use crate::operator::settings::{Namespaces, Settings};
-use crate::operator;
 use crate::records::service::{self, ServiceConfig};
 use crate::records::store::Retention;
 use crate::runner::pod::{self, PodFiles};

@@ -20,8 +20,7 @@ pub struct JobEnd {
     pub reason: String,
     /// The same for people.
     pub message: String,
-    /// Attempts that count against the limit, when they have changed.
-    pub failed_attempts: Option<i32>,
+    failed_attempts: Option<i32>,
     counts: Option<Counts>,
     plan: Option<PlanStatus>,
     held: Option<Held>,
@@ -35,6 +34,12 @@ impl JobEnd {
     /// Ends with code 400 and nothing to report.
     pub fn failed(reason: &str, message: impl Into<String>) -> Self {
         Self { code: 400, reason: reason.to_owned(), message: message.into(), ..Self::default() }
+    }
+
+    /// After so many failed attempts.
+    #[must_use]
+    pub fn after_failures(self, failed_attempts: i32) -> Self {
+        Self { failed_attempts: Some(failed_attempts), ..self }
     }
 
     /// Ends as the connector reported.

@@ -81,7 +81,10 @@ fn resolve(source: &DefinitionSource) -> Result<Cow<'static, VendorDefinition>, 
     match source {
         DefinitionSource::Vendor(name) => catalogue::find(name).map(Cow::Borrowed).ok_or_else(|| Problem {
             reason: reasons::UNKNOWN_VENDOR,
-            message: format!("spec.vendor: `{name}` is not in the catalogue; it has: {}", catalogue::names().join(", ")),
+            message: format!(
+                "spec.vendor: `{name}` is not in the catalogue; it has: {}",
+                catalogue::names().join(", ")
+            ),
         }),
         DefinitionSource::Inline(text) => parse(text, "spec.definitionRef")
             .map(Cow::Owned)

@@ -79,12 +79,7 @@ pub(super) async fn apply(
     outcome.and(stored)
 }
 
-async fn passes(
-    input: &RunInput,
-    plan: &Plan,
-    ledger: &mut Ledger,
-    course: &mut Course<'_>,
-) -> Result<(), RunFailure> {
+async fn passes(input: &RunInput, plan: &Plan, ledger: &mut Ledger, course: &mut Course<'_>) -> Result<(), RunFailure> {
     for stream in &plan.streams {
         for entry in stream.entries.iter().filter(|entry| !is_write(entry)) {
             ledger.settle_without_write(&stream.name, entry);
@@ -263,8 +258,7 @@ pub(super) fn settle_failure(
         ErrorKind::OutcomeUnknown => reasons::OUTCOME_UNKNOWN,
         ErrorKind::Transient => reasons::WRITE_FAILED,
     };
-    let result =
-        if error.kind == ErrorKind::Conflict { OutcomeResult::Conflict } else { OutcomeResult::Failed };
+    let result = if error.kind == ErrorKind::Conflict { OutcomeResult::Conflict } else { OutcomeResult::Failed };
     ledger.settle(stream, entry, None, Done { result, code: 400, reason, message: error.message.clone() });
     Ok(())
 }
@@ -304,15 +298,17 @@ async fn references(
         let end = if fields.0.is_empty() {
             Ok(())
         } else {
-            let change = Change { entry: owner.entry, id: &owner.id, kind: ChangeKind::Update { fields, active: None } };
+            let change =
+                Change { entry: owner.entry, id: &owner.id, kind: ChangeKind::Update { fields, active: None } };
             send(input, stream, &change).await
         };
         course.note(end.as_ref().map(|()| ()))?;
         let problem = match (&end, rest.keys().next()) {
             (Err(error), _) => Some((reasons::WRITE_FAILED, error.message.clone())),
-            (Ok(()), Some(field)) => {
-                Some((reasons::REFERENCE_UNRESOLVED, format!("field {field}: the referenced record is not in the target")))
-            }
+            (Ok(()), Some(field)) => Some((
+                reasons::REFERENCE_UNRESOLVED,
+                format!("field {field}: the referenced record is not in the target"),
+            )),
             (Ok(()), None) => None,
         };
         if let Some((reason, message)) = problem {

@@ -13,8 +13,8 @@ use super::read::{Answered, find_by_rules};
 use crate::api::reasons;
 use crate::api::v1alpha1::{Action, SyncMode};
 use crate::connectors::{ConnectorError, ErrorKind};
-use crate::engine::plan::match_values_of;
 use crate::engine::model::{Entry, Fields, Provenance, References, StreamPlan, TargetRecord, Verdict};
+use crate::engine::plan::match_values_of;
 use crate::records::{Intent, OutcomeResult};
 
 /// How often a create is sent again after a look-up has shown that it had no effect.
@@ -55,13 +55,8 @@ pub(super) async fn creates<'a>(
     ledger: &mut Ledger,
     course: &mut Course<'_>,
 ) -> Result<Vec<Deferred<'a>>, RunFailure> {
-    let open: BTreeSet<(String, String)> = input
-        .records
-        .open_intents()
-        .await?
-        .into_iter()
-        .map(|intent| (intent.stream, intent.source_key))
-        .collect();
+    let open: BTreeSet<(String, String)> =
+        input.records.open_intents().await?.into_iter().map(|intent| (intent.stream, intent.source_key)).collect();
     let mut deferred = Vec::new();
     let mut waiting: BTreeMap<&str, &Entry> =
         entries_with(stream, &[Action::Create]).map(|entry| (entry.source_key.as_str(), entry)).collect();
@@ -100,7 +95,13 @@ fn next_wave<'a>(stream: &str, waiting: &mut BTreeMap<&'a str, &'a Entry>) -> Ve
     wave
 }
 
-fn prepare<'a>(input: &RunInput, stream: &str, entry: &'a Entry, announced_before: bool, ledger: &Ledger) -> Pending<'a> {
+fn prepare<'a>(
+    input: &RunInput,
+    stream: &str,
+    entry: &'a Entry,
+    announced_before: bool,
+    ledger: &Ledger,
+) -> Pending<'a> {
     let (mut fields, references) = match &entry.verdict {
         Verdict::Create { fields, references } => (fields.clone(), references.clone()),
         _ => (Fields::default(), References::new()),
@@ -244,7 +245,8 @@ async fn settle<'a>(
         End::Created(record) => (record, false),
         End::Existing(record) => (record, true),
         End::Conflict(reason) => {
-            let message = "the target refused the create as a duplicate, and the record that is there belongs to another".into();
+            let message =
+                "the target refused the create as a duplicate, and the record that is there belongs to another".into();
             ledger.settle(stream, entry, None, Done { result: OutcomeResult::Conflict, code: 400, reason, message });
             return Ok(None);
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::input::RunInput;
-use super::ledger::Ledger;
 use super::is_whole;
+use super::ledger::Ledger;
 use crate::api::reasons;
 use crate::api::v1alpha1::{Counts, Held, JobType, PlanStatus, PublishPolicy, ReadStatus};
 use crate::connectors::{ConnectorError, ErrorKind};
@@ -67,12 +67,19 @@ impl RunFailure {
 
     /// The job was cancelled or its deadline passed.
     pub(super) fn cancelled() -> Self {
-        Self::new(ExitCode::Cancelled, reasons::CANCELLED, "the run was stopped; what was done stays, the next run does the rest")
+        Self::new(
+            ExitCode::Cancelled,
+            reasons::CANCELLED,
+            "the run was stopped; what was done stays, the next run does the rest",
+        )
     }
 
     /// Another attempt took over.
     pub(super) fn lock_lost() -> Self {
-        Self::transient(reasons::ANOTHER_RUN, "the setting's lock was lost to another run or expired; this one has stopped")
+        Self::transient(
+            reasons::ANOTHER_RUN,
+            "the setting's lock was lost to another run or expired; this one has stopped",
+        )
     }
 
     /// What is held is not what was approved.
@@ -235,8 +242,11 @@ fn setting_after(input: &RunInput, plan: &Plan, known: &SettingRecord) -> Option
         .iter()
         .flat_map(|stream| &stream.entries)
         .any(|entry| matches!(entry.held, Some(reasons::FIRST_RUN | reasons::RULES_CHANGED)));
-    let published_rules =
-        if waits_for_publishing { known.published_rules.clone() } else { Some(input.setting.rules_digest().to_owned()) };
+    let published_rules = if waits_for_publishing {
+        known.published_rules.clone()
+    } else {
+        Some(input.setting.rules_digest().to_owned())
+    };
     Some(SettingRecord { published_rules, held: plan.held.clone() })
 }
 

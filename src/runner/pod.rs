@@ -60,7 +60,12 @@ pub async fn main(files: &PodFiles, cancel: CancellationToken) -> ExitCode {
         }
         Ok(PodRequest::Probe(request)) => {
             let (result, exit) = probe(files, &request).await;
-            tracing::info!(provider = request.provider.name, ready = result.ready, reason = result.reason, "probe ended");
+            tracing::info!(
+                provider = request.provider.name,
+                ready = result.ready,
+                reason = result.reason,
+                "probe ended"
+            );
             (PodResult::Probe(result), exit)
         }
         Err(failure) => {
@@ -79,7 +84,11 @@ pub async fn main(files: &PodFiles, cancel: CancellationToken) -> ExitCode {
 fn read_request(files: &PodFiles) -> Result<PodRequest, RunFailure> {
     let path = files.path(paths::REQUEST);
     let text = std::fs::read_to_string(&path).map_err(|error| {
-        RunFailure::configuration(format!("{}: cannot be read ({}); this program is started by the operator", path.display(), error.kind()))
+        RunFailure::configuration(format!(
+            "{}: cannot be read ({}); this program is started by the operator",
+            path.display(),
+            error.kind()
+        ))
     })?;
     let request: PodRequest = serde_json::from_str(&text).map_err(|error| {
         RunFailure::configuration(format!(
@@ -126,7 +135,10 @@ async fn input(files: &PodFiles, request: &RunRequest) -> Result<RunInput, RunFa
     let target = side(files, &request.target, paths::TARGET_CREDENTIALS, paths::TARGET_CA)?;
     let setting = connect::setting(&request.setting_spec, &source.definition, &target.definition)?;
     let zone = TimeZone::get(&request.setting_spec.time_zone).map_err(|_| {
-        RunFailure::configuration(format!("spec.timeZone: `{}` is not an IANA time zone", request.setting_spec.time_zone))
+        RunFailure::configuration(format!(
+            "spec.timeZone: `{}` is not an IANA time zone",
+            request.setting_spec.time_zone
+        ))
     })?;
     let scope = Scope {
         namespace: request.namespace.clone(),
@@ -160,7 +172,12 @@ fn side(
     ca: &str,
 ) -> Result<factory::ProviderConfig, RunFailure> {
     let unreadable = |path: &Path, error: &std::io::Error| {
-        RunFailure::credentials(format!("provider {}: {} cannot be read ({})", request.name, path.display(), error.kind()))
+        RunFailure::credentials(format!(
+            "provider {}: {} cannot be read ({})",
+            request.name,
+            path.display(),
+            error.kind()
+        ))
     };
     let folder = files.path(credentials);
     let credentials = connect::mounted_credentials(&folder).map_err(|error| unreadable(&folder, &error))?;

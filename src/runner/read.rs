@@ -66,8 +66,13 @@ async fn stream(input: &RunInput, name: &str, progress: &dyn RunProgress) -> Res
 
 async fn links_only(input: &RunInput, name: &str) -> Result<StreamInput, RunFailure> {
     let links = input.records.links(name).await?;
-    let source =
-        Read { records: Vec::new(), unreadable: Vec::new(), pages: 0, declared_total: None, proof: ReadProof::Selected };
+    let source = Read {
+        records: Vec::new(),
+        unreadable: Vec::new(),
+        pages: 0,
+        declared_total: None,
+        proof: ReadProof::Selected,
+    };
     Ok(StreamInput { source, target: Vec::new(), target_complete: false, links })
 }
 

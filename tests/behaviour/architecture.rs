@@ -19,8 +19,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "api", "connectors", "contract", "definitions", "engine", "operator", "records", "redacted", "runner",
-            "schedule", "telemetry",
+            "api",
+            "connectors",
+            "contract",
+            "definitions",
+            "engine",
+            "operator",
+            "records",
+            "redacted",
+            "runner",
+            "schedule",
+            "telemetry",
         ],
     ),
 ];
@@ -29,8 +38,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &["api", "contract", "schedule", "definitions", "engine"];
 
 /// What a part that only computes must not mention.
-const IMPURE: &[&str] =
-    &["tokio::", "reqwest::", "sqlx::", "axum::", "std::fs", "std::net", "std::env", "Timestamp::now", "SystemTime", "rand::", "tracing::"];
+const IMPURE: &[&str] = &[
+    "tokio::",
+    "reqwest::",
+    "sqlx::",
+    "axum::",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "Timestamp::now",
+    "SystemTime",
+    "rand::",
+    "tracing::",
+];
 
 /// Parts that never see a Kubernetes client.
 const WITHOUT_KUBERNETES: &[&str] = &["definitions", "engine", "connectors", "contract", "schedule", "runner"];
@@ -120,7 +140,10 @@ fn only_the_cluster_folder_of_the_operator_talks_to_the_api_server() {
             continue;
         }
         for line in code_lines(&text) {
-            assert!(!line.contains("kube::Client") && !line.contains("kube::client") && !line.contains("Api::<"), "{shown}: {line}");
+            assert!(
+                !line.contains("kube::Client") && !line.contains("kube::client") && !line.contains("Api::<"),
+                "{shown}: {line}"
+            );
         }
     }
 }

@@ -292,18 +292,26 @@ fn every_field_of_a_provider_and_of_a_setting_is_explained() {
     }
 }
 
+fn assert_understood(program: &str, cli: &clap::Command) {
+    let shown = commands(program);
+    assert!(!shown.is_empty(), "no page shows a command of {program}");
+    // `kubectl rollcall` is one program of two words.
+    let skipped = program.split(' ').count() - 1;
+    for (page, command) in shown {
+        let parsed = cli.clone().try_get_matches_from(words(&command).into_iter().skip(skipped));
+        let problem = parsed.err().map(|error| error.to_string());
+        assert!(problem.is_none(), "{page}: `{command}`: {}", problem.unwrap_or_default());
+    }
+}
+
 #[test]
 fn every_rollcall_command_line_is_understood() {
-    let shown = commands("rollcall");
-    assert!(!shown.is_empty(), "no page shows a command");
-    for (page, command) in shown {
-        let parsed = rollcall::cli::Cli::command().try_get_matches_from(words(&command));
-        assert!(
-            parsed.is_ok(),
-            "{page}: `{command}`: {}",
-            parsed.err().map(|error| error.to_string()).unwrap_or_default()
-        );
-    }
+    assert_understood("rollcall", &rollcall::cli::Cli::command());
+}
+
+#[test]
+fn every_command_line_of_the_kubectl_plugin_is_understood() {
+    assert_understood("kubectl rollcall", &rollcall::cli::kubectl::Cli::command());
 }
 
 #[test]

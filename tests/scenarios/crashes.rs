@@ -15,7 +15,8 @@ async fn a_run_killed_in_mid_write_is_completed_by_the_next_attempt_without_dupl
         let input = world.input(JobType::Sync, "killed", 1);
         let cancel = CancellationToken::new();
         // Dropping the future is what a kill looks like from outside: nothing is tidied up.
-        let _ = tokio::time::timeout(Duration::from_millis(milliseconds), runner::run(&input, &cancel, &NoProgress)).await;
+        let _ =
+            tokio::time::timeout(Duration::from_millis(milliseconds), runner::run(&input, &cancel, &NoProgress)).await;
         drop(input);
 
         let second = go(&world.input(JobType::Sync, "killed", 2)).await;

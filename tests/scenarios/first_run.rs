@@ -40,7 +40,9 @@ async fn only_what_changed_is_written() {
             state.people.iter().filter_map(|person| person.current().supervisor).collect();
         let free: Vec<u64> = ids.into_iter().filter(|id| !managers.contains(id)).collect();
         for id in &free[..20] {
-            state.people.update_employment(*id, |employment| employment.position = format!("Changed {}", employment.position));
+            state
+                .people
+                .update_employment(*id, |employment| employment.position = format!("Changed {}", employment.position));
         }
         for id in &free[20..25] {
             state.people.leave(*id, None);

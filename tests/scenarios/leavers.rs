@@ -8,9 +8,10 @@ fn nobodys_manager(world: &World) -> Vec<u64> {
     let state = world.personio.state();
     let managers: std::collections::BTreeSet<u64> =
         state.people.iter().filter_map(|person| person.current().supervisor).collect();
-    let free = state.people.iter().filter(|person| {
-        person.is_active() && person.leaves_on().is_none() && !managers.contains(&person.id)
-    });
+    let free = state
+        .people
+        .iter()
+        .filter(|person| person.is_active() && person.leaves_on().is_none() && !managers.contains(&person.id));
     free.map(|person| person.id).collect()
 }
 

@@ -66,7 +66,10 @@ async fn a_run_prints_one_job_with_the_status_that_the_operator_would_write() {
     let (code, job) = place.json(&["run", "-f", ".", "-o", "json", "--records", "records.sqlite"]).await;
 
     assert_eq!(code, 0);
-    assert_eq!((job["apiVersion"].as_str(), job["kind"].as_str()), (Some("rollcall.dev/v1alpha1"), Some("EmployeeSyncJob")));
+    assert_eq!(
+        (job["apiVersion"].as_str(), job["kind"].as_str()),
+        (Some("rollcall.dev/v1alpha1"), Some("EmployeeSyncJob"))
+    );
     assert_eq!((job["status"]["phase"].as_str(), job["status"]["code"].as_i64()), (Some("Complete"), Some(201)));
     assert_eq!(job["status"]["read"]["complete"], true);
     assert!(job.get("records").is_none(), "a run of type Sync prints no people");

@@ -1,7 +1,7 @@
 //! Personal data and credentials stay where they belong: not in results, not in errors, not in the store's plain bytes.
 
-use rollcall::records::store::{MasterKey, SqliteStore};
 use rollcall::records::Records;
+use rollcall::records::store::{MasterKey, SqliteStore};
 use rollcall::runner::RunInput;
 use std::sync::Arc;
 

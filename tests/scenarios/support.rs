@@ -71,10 +71,12 @@ impl World {
 
     /// Everything that one run needs.
     pub fn input(&self, type_: JobType, run_id: &str, attempt: i32) -> RunInput {
-        let source = self.provider("personio", "personio-v2", &[("api", self.personio.base_url())], &[
-            ("clientId", "demo-client"),
-            ("clientSecret", "demo-secret"),
-        ]);
+        let source = self.provider(
+            "personio",
+            "personio-v2",
+            &[("api", self.personio.base_url())],
+            &[("clientId", "demo-client"), ("clientSecret", "demo-secret")],
+        );
         let rest = self.travelperk.base_url();
         let endpoints = [("scim", self.travelperk.scim_url()), ("rest", rest)];
         let target = self.provider("travelperk", "travelperk", &endpoints, &[("apiKey", "demo-key")]);
@@ -166,7 +168,8 @@ impl World {
     }
 
     pub async fn outcome(&self, key: &str) -> Outcome {
-        let found = self.outcomes().await.into_iter().find(|outcome| outcome.stream == "people" && outcome.source_key == key);
+        let found =
+            self.outcomes().await.into_iter().find(|outcome| outcome.stream == "people" && outcome.source_key == key);
         found.unwrap_or_else(|| panic!("no outcome for {key}"))
     }
 
@@ -205,7 +208,8 @@ impl World {
             let account = accounts.get(&key).unwrap_or_else(|| panic!("no account for {key}"));
             assert!(account.active(), "{key} is not active");
             assert_eq!(Some(account.user_name()), person.email.as_deref(), "{key}");
-            let manager = person.current().supervisor.filter(|id| source.people.get(*id).is_some_and(|boss| boss.is_active()));
+            let manager =
+                person.current().supervisor.filter(|id| source.people.get(*id).is_some_and(|boss| boss.is_active()));
             let expected = manager.and_then(|id| accounts.get(&id.to_string())).map(|boss| boss.id);
             assert_eq!(account.manager(), expected, "manager of {key}");
         }

@@ -66,7 +66,8 @@ async fn an_account_that_belongs_to_another_is_a_conflict_and_is_not_touched() {
     let finished = world.run().await;
 
     assert_eq!(finished.result.counts.conflicts, 1, "{:?}", finished.result);
-    let others = world.travelperk.state().accounts().filter(|account| account.external_id() == Some("somebody-else")).count();
+    let others =
+        world.travelperk.state().accounts().filter(|account| account.external_id() == Some("somebody-else")).count();
     assert_eq!(others, 1, "still theirs");
 }
 

@@ -1,15 +1,14 @@
 //! What the end of a pod means: exit code and termination message turned into an end of the attempt.
 
 use super::super::PodView;
-use super::status::Finish;
 use crate::api::reasons;
-use crate::contract::{ExitCode, PodResult, RunResult};
+use crate::contract::{ExitCode, JobEnd, PodResult, RunResult};
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum End {
     /// The run is over.
-    Finished(Box<Finish>),
+    Finished(Box<JobEnd>),
     /// It stopped because it was told to.
     Stopped,
     /// The node ended it; another attempt does not count.
@@ -34,7 +33,7 @@ pub(super) fn of_pod(pod: &PodView, exit_code: Option<i32>, reason: &str, messag
     let name = &pod.name;
     match exit_code.map(ExitCode::from_i32) {
         Some(code) if code.is_done() => match result {
-            Some(result) if matches!(result.code, 200 | 201 | 204 | 400) => finished(Finish::from_result(&result)),
+            Some(result) if matches!(result.code, 200 | 201 | 204 | 400) => finished(JobEnd::from_result(&result)),
             _ => failed(
                 reasons::RESULT_INVALID,
                 format!("pod {name} ended with exit code {code:?} and no readable result"),
@@ -61,12 +60,12 @@ pub(super) fn of_pod(pod: &PodView, exit_code: Option<i32>, reason: &str, messag
     }
 }
 
-fn finished(finish: Finish) -> End {
+fn finished(finish: JobEnd) -> End {
     End::Finished(Box::new(finish))
 }
 
 fn failed(reason: &str, message: String) -> End {
-    finished(Finish::failed(reason, message))
+    finished(JobEnd::failed(reason, message))
 }
 
 fn pod_failed(message: String) -> End {
@@ -76,7 +75,7 @@ fn pod_failed(message: String) -> End {
 /// The run said no: trying again does not help.
 fn refused(result: Option<Box<RunResult>>, fallback: &str, pod: &str) -> End {
     match result {
-        Some(result) => finished(Finish::from_result(&RunResult { code: 400, ..*result })),
+        Some(result) => finished(JobEnd::from_result(&RunResult { code: 400, ..*result })),
         None => failed(fallback, format!("pod {pod} ended without a readable result; see its log")),
     }
 }

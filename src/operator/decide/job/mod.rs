@@ -14,13 +14,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use self::end::End;
-use self::status::Finish;
 use super::{Decision, OperatorAction, PodStage, PodView, Target, plus, whole_seconds};
 use crate::api::reasons;
 use crate::api::v1alpha1::{
     EmployeeSyncJob, EmployeeSyncJobStatus, IntegrationProvider, JobPhase, SyncSetting, TimeToLive,
 };
-use crate::contract::DefinitionSource;
+use crate::contract::{DefinitionSource, JobEnd};
 use crate::operator::resources::PodDefaults;
 
 /// A pod that has not started after this many seconds never will.
@@ -103,10 +102,10 @@ pub fn decide_job(job: &EmployeeSyncJob, observed: &JobObserved, now: Timestamp)
         return pass.forget_when_orphaned();
     }
     match &observed.pod {
-        PodState::Refused(why) => pass.finish(&Finish::failed(reasons::POD_CANNOT_START, why.clone())),
+        PodState::Refused(why) => pass.finish(&JobEnd::failed(reasons::POD_CANNOT_START, why.clone())),
         PodState::Seen(pod) if pod.owner_uid.as_deref() != job.metadata.uid.as_deref() => {
             let message = format!("a pod {} that does not belong to this job exists already", pod.name);
-            pass.finish(&Finish::failed(reasons::POD_CANNOT_START, message))
+            pass.finish(&JobEnd::failed(reasons::POD_CANNOT_START, message))
         }
         PodState::Seen(pod) => pass.with_pod(pod),
         PodState::Absent if pass.old.phase == JobPhase::InProgress => pass.without_its_pod("its pod is gone"),
@@ -161,7 +160,7 @@ impl Pass<'_> {
                 let obstacle = obstacle.as_deref().unwrap_or("the kubelet has not started it (volumes, node)");
                 let message = format!("pod {} cannot start: {obstacle}", pod.name);
                 // The pod goes first: it must not start after the job has ended.
-                let mut decision = self.finish(&Finish::failed(reasons::POD_CANNOT_START, message));
+                let mut decision = self.finish(&JobEnd::failed(reasons::POD_CANNOT_START, message));
                 decision.actions.extend(delete(pod));
                 decision
             }
@@ -196,14 +195,14 @@ impl Pass<'_> {
     }
 
     /// Why no attempt may go on or start, if so.
-    fn stop_reason(&self) -> Option<Finish> {
+    fn stop_reason(&self) -> Option<JobEnd> {
         if self.job.spec.cancel {
-            return Some(Finish::failed(reasons::CANCELLED, "spec.cancel was set"));
+            return Some(JobEnd::failed(reasons::CANCELLED, "spec.cancel was set"));
         }
         let began = self.old.start_time.is_some();
         (began && self.deadline() <= self.now).then(|| {
             let message = format!("the run took longer than {} s", self.deadline_seconds());
-            Finish::failed(reasons::DEADLINE_EXCEEDED, message)
+            JobEnd::failed(reasons::DEADLINE_EXCEEDED, message)
         })
     }
 

@@ -1,10 +1,10 @@
 //! Whether a job may start an attempt now, and if not, why not.
 
 use super::super::{Decision, OperatorAction, is_usable, plus};
-use super::status::Finish;
 use super::{Counterpart, Pass, current_attempt};
 use crate::api::v1alpha1::{DesiredState, EmployeeSyncJobStatus, JobType, SyncSetting};
 use crate::api::{conditions, reasons};
+use crate::contract::JobEnd;
 use crate::operator::resources::{self, PodProvider, RunPod};
 
 /// What a job waits for.
@@ -20,7 +20,7 @@ impl Pass<'_> {
         }
         let Some(setting) = &self.observed.setting else {
             let message = format!("SyncSetting {} does not exist in this namespace", self.job.spec.setting_ref.name);
-            return self.finish(&Finish::failed(reasons::SETTING_NOT_FOUND, message));
+            return self.finish(&JobEnd::failed(reasons::SETTING_NOT_FOUND, message));
         };
         if let Some(finish) = refusal(setting, self.job.spec.type_) {
             return self.finish(&finish);
@@ -101,7 +101,7 @@ impl Pass<'_> {
         let failed = self.old.failed_attempts.saturating_add(1);
         if failed > self.backoff_limit() {
             let text = format!("{failed} attempts failed; the last one: {reason}: {message}");
-            return self.finish(&Finish::failed(reasons::BACKOFF_LIMIT_EXCEEDED, text).after_failures(failed));
+            return self.finish(&JobEnd::failed(reasons::BACKOFF_LIMIT_EXCEEDED, text).after_failures(failed));
         }
         let wait = backoff_seconds(self.uid(), failed).max(retry_after.unwrap_or(0));
         self.next_attempt(failed, plus(self.now, wait), &format!("attempt {failed} failed: {reason}: {message}"))
@@ -109,10 +109,10 @@ impl Pass<'_> {
 }
 
 /// What the setting's state forbids (DESIGN 4.4).
-fn refusal(setting: &SyncSetting, type_: JobType) -> Option<Finish> {
+fn refusal(setting: &SyncSetting, type_: JobType) -> Option<JobEnd> {
     (setting.spec.state == DesiredState::Off && type_.writes()).then(|| {
         let message = "spec.state of the setting is Off: only jobs of type Plan and Show run; set it to On".to_owned();
-        Finish::failed(reasons::ACTION_NOT_AVAILABLE, message)
+        JobEnd::failed(reasons::ACTION_NOT_AVAILABLE, message)
     })
 }
 

@@ -6,89 +6,13 @@ use super::super::{Decision, EventNote, time};
 use super::{Pass, current_attempt, current_pod_name};
 use crate::api::conditions::{self, Draft};
 use crate::api::reasons;
-use crate::api::v1alpha1::{Counts, EmployeeSyncJobStatus, Held, JobPhase, PlanStatus, ReadStatus};
-use crate::contract::RunResult;
-
-/// How a job ends.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Finish {
-    code: i32,
-    reason: String,
-    message: String,
-    counts: Option<Counts>,
-    plan: Option<PlanStatus>,
-    held: Option<Held>,
-    read: Option<ReadStatus>,
-    published: Option<bool>,
-    unmapped_fields: Vec<String>,
-    next_due_time: Option<Timestamp>,
-    failed_attempts: Option<i32>,
-}
-
-impl Finish {
-    /// Ends with code 400.
-    pub(super) fn failed(reason: &str, message: impl Into<String>) -> Self {
-        Self { code: 400, reason: reason.to_owned(), message: message.into(), ..Self::default() }
-    }
-
-    /// After so many failed attempts.
-    pub(super) fn after_failures(self, failed_attempts: i32) -> Self {
-        Self { failed_attempts: Some(failed_attempts), ..self }
-    }
-
-    /// Ends as the connector reported.
-    pub(super) fn from_result(result: &RunResult) -> Self {
-        Self {
-            code: result.code,
-            reason: result.reason.clone(),
-            message: result.message.clone(),
-            counts: Some(result.counts),
-            plan: result.plan.clone(),
-            held: result.held.clone().filter(|held| held.total() > 0),
-            read: result.read.clone(),
-            published: Some(result.published),
-            unmapped_fields: result.unmapped_fields.iter().take(100).cloned().collect(),
-            next_due_time: result.next_due_time,
-            failed_attempts: None,
-        }
-    }
-
-    fn drafts(&self) -> Vec<Draft> {
-        let (reason, message) = (&self.reason, &self.message);
-        let mut drafts = if self.code == 400 {
-            vec![
-                Draft::no(conditions::SUCCEEDED, reason, message),
-                Draft::no(conditions::READY, reason, message),
-                Draft::yes(conditions::STALLED, reason, message),
-            ]
-        } else {
-            vec![Draft::yes(conditions::SUCCEEDED, reason, message), Draft::yes(conditions::READY, reason, message)]
-        };
-        if let Some(held) = &self.held {
-            let text = format!("{} actions wait for an approval of {}", held.total(), held.digest);
-            drafts.push(Draft::yes(conditions::HELD, reasons::COMPLETED_WITH_HOLDS, text));
-        }
-        drafts
-    }
-}
+use crate::api::v1alpha1::{EmployeeSyncJobStatus, JobPhase};
+use crate::contract::JobEnd;
 
 impl Pass<'_> {
     /// Ends the job.
-    pub(super) fn finish(&self, finish: &Finish) -> Decision<EmployeeSyncJobStatus> {
-        let mut status = self.with_conditions(self.started(), finish.drafts());
-        status.code = Some(finish.code);
-        status.reason = Some(finish.reason.clone());
-        status.message = Some(conditions::shortened(&finish.message, 1024));
-        status.completion_time = Some(time(self.now));
-        status.counts = finish.counts;
-        status.plan.clone_from(&finish.plan);
-        status.held.clone_from(&finish.held);
-        status.read.clone_from(&finish.read);
-        status.published = finish.published;
-        status.unmapped_fields.clone_from(&finish.unmapped_fields);
-        status.next_due_time = finish.next_due_time.map(time);
-        status.failed_attempts = finish.failed_attempts.unwrap_or(status.failed_attempts);
-        status.next_attempt_time = None;
+    pub(super) fn finish(&self, finish: &JobEnd) -> Decision<EmployeeSyncJobStatus> {
+        let status = finish.status(&self.started(), self.job.metadata.generation, self.now);
         let mut decision = Decision { status: Some(status), ..Decision::default() };
         if finish.code == 400 && finish.reason != reasons::CANCELLED {
             let note = conditions::shortened(&finish.message, 1000);
