@@ -56,7 +56,8 @@ fn spec(streams: &[Value]) -> SyncSettingSpec {
 }
 
 fn good(stream: &Value) -> CompiledSetting {
-    compile(&spec(&[stream.clone()]), &source(), &target()).unwrap_or_else(|problems| panic!("{problems:#?}"))
+    compile(&spec(std::slice::from_ref(stream)), &source(), &target())
+        .unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
 fn problems_of(spec: &SyncSettingSpec) -> Vec<String> {
