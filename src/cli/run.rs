@@ -337,7 +337,7 @@ pub(super) fn record(outcome: &Outcome) -> Value {
 fn table(status: &EmployeeSyncJobStatus, outcomes: &[Outcome]) -> String {
     let mut parts = Vec::new();
     if !outcomes.is_empty() {
-        let rows = outcomes.iter().filter(|outcome| outcome.code != 204 || outcome.action.is_some()).map(row).collect();
+        let rows = outcomes.iter().filter(|outcome| is_worth_showing(outcome)).map(row).collect();
         parts.push(output::table(&["STREAM", "KEY", "ACTION", "RESULT", "REASON", "FIELDS", "MESSAGE"], rows));
         parts.push("\n".into());
     }
@@ -358,6 +358,11 @@ fn table(status: &EmployeeSyncJobStatus, outcomes: &[Outcome]) -> String {
         parts.push(format!("remedy: {}\n", reason.remedy));
     }
     parts.concat()
+}
+
+/// A plan of thousands is read for what it would do; what stays as it is has no fields to show.
+fn is_worth_showing(outcome: &Outcome) -> bool {
+    outcome.code != 204 || outcome.action.is_some() || !outcome.fields.expose().0.is_empty()
 }
 
 fn row(outcome: &Outcome) -> Vec<String> {
