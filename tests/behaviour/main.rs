@@ -8,6 +8,7 @@
     reason = "tests: names are sentences, and a failed expectation is the result"
 )]
 
+mod admission;
 mod architecture;
 mod crds;
 mod docs;

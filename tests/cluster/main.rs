@@ -1,1 +1,5 @@
-fn main() {}
+//! Temporary main of the admission suite.
+
+mod cases {
+    pub mod admission;
+}
