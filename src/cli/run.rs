@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::export::record_document;
 use super::manifests::{ManifestError, Manifests};
 use super::output::{self, Format};
 use super::progress_bar::Bars;
@@ -313,25 +314,9 @@ fn print(name: &str, spec: EmployeeSyncJobSpec, finished: &Finished, outcomes: &
     document["apiVersion"] = API_VERSION.into();
     document["kind"] = "EmployeeSyncJob".into();
     if shows_records {
-        document["records"] = outcomes.iter().map(record).collect();
+        document["records"] = outcomes.iter().map(record_document).collect();
     }
     output::print(&output::document(&document, format));
-}
-
-/// A record as Plan and Show print it. It holds personal data: it goes to standard output, never to a cluster.
-pub(super) fn record(outcome: &Outcome) -> Value {
-    json!({
-        "stream": outcome.stream,
-        "sourceKey": outcome.source_key,
-        "targetId": outcome.target_id,
-        "result": outcome.result,
-        "action": outcome.action,
-        "code": outcome.code,
-        "reason": outcome.reason,
-        "message": outcome.message,
-        "fields": outcome.fields.expose(),
-        "defaulted": outcome.defaulted,
-    })
 }
 
 fn table(status: &EmployeeSyncJobStatus, outcomes: &[Outcome]) -> String {

@@ -1,6 +1,7 @@
 //! The admission table against the checks of local runs: they refuse what the API server and the operator refuse.
 
 #[path = "../cluster/cases/admission/table.rs"]
+#[allow(dead_code, reason = "shared with the cluster tests, which use the rest")]
 mod table;
 
 use rollcall::api::v1alpha1::{IntegrationProviderSpec, SyncSettingSpec};
@@ -79,7 +80,9 @@ fn provider(spec: &IntegrationProviderSpec) -> Problems {
         (Some(vendor), _) => VendorCatalogue.check_vendor(vendor),
         (None, Some(reference)) => match config_map(&reference.name, &reference.key) {
             Some(text) => VendorCatalogue.check_definition(&text),
-            None => return vec![(reasons::DEFINITION_NOT_FOUND, format!("spec.definitionRef: no key {}", reference.key))],
+            None => {
+                return vec![(reasons::DEFINITION_NOT_FOUND, format!("spec.definitionRef: no key {}", reference.key))];
+            }
         },
         (None, None) => return Problems::new(),
     };
