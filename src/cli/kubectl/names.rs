@@ -47,7 +47,8 @@ fn hash(limits: &ApprovalLimits) -> String {
     actions.sort_unstable();
     streams.sort_unstable();
     let text = format!("{}|{}", actions.join(","), streams.join(","));
-    digest(&SHA256, text.as_bytes()).as_ref().iter().take(3).map(|byte| format!("{byte:02x}")).collect()
+    let bytes = digest(&SHA256, text.as_bytes());
+    bytes.as_ref().iter().take(3).fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
 }
 
 fn joined(head: &str, tail: &str, limit: usize) -> String {
