@@ -9,7 +9,7 @@ say "images"
 pack_images
 start_emulators "${TEST_PEOPLE:-2000}"
 install_crds
-export ROLLCALL_TEST_IMAGE=$IMAGE ROLLCALL_TEST_OWN_CLUSTER=$OWN_CLUSTER
+export ROLLCALL_TEST_IMAGE=$IMAGE ROLLCALL_TEST_EMULATOR_IMAGE=$EMULATOR_IMAGE ROLLCALL_TEST_OWN_CLUSTER=$OWN_CLUSTER
 export ROLLCALL_TEST_AUDIT_LOG=${OWN_CLUSTER:+${ROLLCALL_CLUSTER_DIR:-/var/lib/rollcall-cluster}/audit.log}
 say "release"
 install_release acme tenant-acme
