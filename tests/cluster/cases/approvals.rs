@@ -15,9 +15,9 @@ use super::support::{holds, manifests, until, yaml};
 async fn what_is_held_happens_after_its_approval_and_only_then() {
     with_tenant("approvals", Setup::default(), async |tenant| {
         tenant.declare(&json!({ "publish": "Manual" })).await;
-        the_first_run_waits_for_an_approval(tenant).await;
-        removals_of_many_are_held_while_joiners_go_on(tenant).await;
-        an_approval_is_void_when_the_source_has_changed(tenant).await;
+        Box::pin(the_first_run_waits_for_an_approval(tenant)).await;
+        Box::pin(removals_of_many_are_held_while_joiners_go_on(tenant)).await;
+        Box::pin(an_approval_is_void_when_the_source_has_changed(tenant)).await;
     })
     .await;
 }

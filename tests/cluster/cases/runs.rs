@@ -26,11 +26,11 @@ async fn two_thousand_people_are_created_then_left_alone_then_kept_in_step() {
     let setup = Setup { people: 2_000, ..Setup::default() };
     with_tenant("runs", setup, async |tenant| {
         tenant.declare(&json!({ "publish": "Automatic" })).await;
-        a_plan_writes_nothing(tenant).await;
-        everybody_gets_an_account(tenant).await;
-        nothing_is_written_the_second_time(tenant).await;
-        exactly_the_changes_are_written(tenant).await;
-        without_its_setting_a_job_ends(tenant).await;
+        Box::pin(a_plan_writes_nothing(tenant)).await;
+        Box::pin(everybody_gets_an_account(tenant)).await;
+        Box::pin(nothing_is_written_the_second_time(tenant)).await;
+        Box::pin(exactly_the_changes_are_written(tenant)).await;
+        Box::pin(without_its_setting_a_job_ends(tenant)).await;
     })
     .await;
 }

@@ -29,9 +29,9 @@ async fn a_run_costs_three_writes_and_its_setting_one_and_idleness_none() {
         if Audit::from_now().is_none() {
             return;
         }
-        a_run_costs_three_writes_and_one_of_its_setting(tenant).await;
-        a_restart_writes_nothing(tenant).await;
-        idleness_asks_for_nothing(tenant).await;
+        Box::pin(a_run_costs_three_writes_and_one_of_its_setting(tenant)).await;
+        Box::pin(a_restart_writes_nothing(tenant)).await;
+        Box::pin(idleness_asks_for_nothing(tenant)).await;
     })
     .await;
 }

@@ -18,7 +18,8 @@ pub(crate) struct Request {
     pub(crate) verb: String,
     /// Resource, with its subresource behind a slash.
     pub(crate) resource: String,
-    /// Path and query.
+    /// Path and query, for a failure's text.
+    #[allow(dead_code, reason = "printed by Debug")]
     pub(crate) uri: String,
 }
 

@@ -27,7 +27,7 @@ pub(crate) async fn request(
     (method, path): (&str, &str),
     body: Option<&Value>,
 ) -> Result<String, String> {
-    let exchange = exchange(client, pod, port, (method, path), body);
+    let exchange = Box::pin(exchange(client, pod, port, (method, path), body));
     let answer = tokio::time::timeout(LIMIT, exchange).await.map_err(|_| format!("{method} {path}: no answer"))??;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| format!("{method} {path}: {answer}"))?;
     let status = head.split(' ').nth(1).unwrap_or_default();

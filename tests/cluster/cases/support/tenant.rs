@@ -50,8 +50,9 @@ pub(crate) struct Tenant {
 /// Runs a test with a tenant of its own and removes the tenant, also when the test fails: then after telling what the
 /// namespace looks like.
 pub(crate) async fn with_tenant(name: &str, setup: Setup, test: impl AsyncFnOnce(&Tenant)) {
-    let tenant = Tenant::install(name, setup).await;
-    let result = AssertUnwindSafe(test(&tenant)).catch_unwind().await;
+    // Boxed: without optimisation the futures of a whole test are larger than the stack of its thread.
+    let tenant = Box::pin(Tenant::install(name, setup)).await;
+    let result = AssertUnwindSafe(Box::pin(test(&tenant))).catch_unwind().await;
     if result.is_err() {
         tenant.describe();
     }
@@ -121,7 +122,7 @@ impl Tenant {
 
     /// Creates the systems and the setting `travel` with changes to its spec, and waits until it can run.
     pub(crate) async fn declare(&self, changes: &Value) {
-        self.declare_systems().await;
+        Box::pin(self.declare_systems()).await;
         self.settings().create(&PostParams::default(), &manifests::setting(changes)).await.unwrap();
         let is_ready = |it: &SyncSetting| {
             it.status.as_ref().is_some_and(|status| rollcall::api::conditions::is_true(&status.conditions, "Ready"))
@@ -142,13 +143,13 @@ impl Tenant {
 
     /// Runs a job to its end, which must be Complete with this code.
     pub(crate) async fn run(&self, name: &str, type_: JobType, code: i32) -> EmployeeSyncJob {
-        self.start(name, type_).await;
-        self.complete(name, code).await
+        Box::pin(self.start(name, type_)).await;
+        Box::pin(self.complete(name, code)).await
     }
 
     /// The job once it is Complete with this code, and its setting has taken notice.
     pub(crate) async fn complete(&self, name: &str, code: i32) -> EmployeeSyncJob {
-        let job = self.end_of(name).await;
+        let job = Box::pin(self.end_of(name)).await;
         let status = job.status.as_ref().unwrap();
         assert_eq!((status.phase, status.code), (JobPhase::Complete, Some(code)), "{}", super::yaml(&job));
         let knows = |it: &SyncSetting| {
@@ -246,6 +247,13 @@ pub(crate) fn kubectl_apply(namespace: &str, manifest: &str) {
 fn kubectl(arguments: &[&str]) {
     let said = Command::new("kubectl").args(arguments).output().unwrap();
     println!("$ kubectl {}\n{}", arguments.join(" "), String::from_utf8_lossy(&said.stdout));
+}
+
+/// What kubectl says, which must succeed.
+pub(crate) fn kubectl_output(arguments: &[&str]) -> String {
+    let said = Command::new("kubectl").args(arguments).output().unwrap();
+    assert!(said.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&said.stderr));
+    String::from_utf8(said.stdout).unwrap()
 }
 
 /// A variable that run.sh sets.

@@ -107,11 +107,6 @@ impl Vendors {
         self.ask(vendor, ("POST", "/_emulator/faults"), Some(&fault)).await;
     }
 
-    /// All is well again.
-    pub(crate) async fn clear_faults(&self, vendor: Vendor) {
-        self.ask(vendor, ("DELETE", "/_emulator/faults"), None).await;
-    }
-
     /// Every request to TravelPerk takes so long.
     pub(crate) async fn slow_down(&self, milliseconds: u64) {
         let fault = json!({ "method": "POST", "kind": { "delay": { "ms": milliseconds } } });
@@ -125,13 +120,13 @@ impl Vendors {
         };
         let what = format!("{method} {path} of {vendor:?} in {}", self.namespace);
         // Only a forward that was never made is repeated: a change must not happen twice.
-        let pod = super::eventually(60, &what, async || {
+        let pod = Box::pin(super::eventually(60, &what, async || {
             let pod = forward::running_pods(&self.client, &self.namespace, selector).await.into_iter().next()?;
             let state = forward::request(&self.client, &pod, port, ("GET", "/_emulator/state"), None).await;
             state.ok().map(|_| pod)
-        })
+        }))
         .await;
-        let answer = forward::request(&self.client, &pod, port, (method, path), body).await;
+        let answer = Box::pin(forward::request(&self.client, &pod, port, (method, path), body)).await;
         let answer = answer.unwrap_or_else(|error| panic!("{what}: {error}"));
         if answer.is_empty() { Value::Null } else { serde_json::from_str(&answer).unwrap() }
     }
