@@ -40,12 +40,12 @@ async fn removals_of_many_are_held_while_joiners_go_on(tenant: &Tenant) {
     let before = vendors.open_accounts().await;
     let many = before.len() * 2 / 5;
     let gone = vendors.people(json!({ "op": "remove", "count": many, "seed": 3 })).await;
-    let joined = vendors.people(json!({ "op": "join", "count": 3 })).await;
+    let joined = vendors.join(3).await;
     let run = tenant.run("outage", JobType::Sync, 201).await;
     let held = held(tenant, &run).await;
     assert_eq!((held.disable + held.delete, held.create), (i64::try_from(many).unwrap(), 0), "{held:?}");
     let mut wanted = before;
-    wanted.extend(joined.into_iter().map(|(id, _)| id));
+    wanted.extend(joined);
     assert_eq!(vendors.open_accounts().await, wanted, "joiners came, nobody went");
 
     approve(tenant, "they-left", &held.digest, ApprovalPhase::Applied).await;

@@ -48,6 +48,20 @@ async fn a_run_survives_the_leading_operator_being_killed() {
 }
 
 #[tokio::test]
+async fn a_run_survives_all_operators_being_killed_at_once() {
+    with_tenant("kill-operators", Setup::default(), async |tenant| {
+        let job = run_with_accident(tenant, async || {
+            for pod in tenant.pods_of("operator").await {
+                processes::kill(&tenant.client, &pod).await;
+            }
+        })
+        .await;
+        assert_eq!(job.status.unwrap().attempts, 1, "whoever came back found the pod of the attempt");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_run_survives_the_records_service_being_killed() {
     with_tenant("kill-records", Setup::default(), async |tenant| {
         run_with_accident(tenant, async || {

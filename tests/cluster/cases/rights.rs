@@ -76,9 +76,7 @@ async fn may(tenant: &Tenant, account: &str, verb: &str, resource: &str, namespa
 async fn people_of_note_are_synchronised(tenant: &Tenant) {
     let [_, _, first_name, last_name, mail, position] = CANARIES;
     tenant.declare(&json!({ "publish": "Automatic" })).await;
-    // Whoever joined last works there and leads nobody.
-    let joined = tenant.vendors.people(json!({ "op": "join", "count": 1 })).await;
-    let id: u64 = joined[0].0.parse().unwrap();
+    let id: u64 = tenant.vendors.join(1).await.first().unwrap().parse().unwrap();
     let rename = json!({
         "op": "rename", "id": id, "first_name": first_name, "last_name": last_name,
         "email": format!("{mail}@example.com"), "position": position,

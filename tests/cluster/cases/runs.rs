@@ -67,7 +67,7 @@ async fn exactly_the_changes_are_written(tenant: &Tenant) {
     let before = vendors.open_accounts().await;
     let changed = vendors.people(json!({ "op": "change", "count": 20, "seed": 11 })).await;
     let left: BTreeSet<_> = ids(vendors.people(json!({ "op": "leave", "count": 5, "seed": 12 })).await);
-    let joined: BTreeSet<_> = ids(vendors.people(json!({ "op": "join", "count": 3 })).await);
+    let joined = vendors.join(3).await;
     // Teams and offices are not mapped: nobody is written to because of them.
     let mapped =
         changed.into_iter().filter(|(_, what)| ["last_name", "cost_center", "position"].contains(&what.as_str()));

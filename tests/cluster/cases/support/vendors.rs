@@ -60,6 +60,19 @@ impl Vendors {
         changes.iter().map(|one| (one["id"].to_string(), one["what"].as_str().unwrap().to_owned())).collect()
     }
 
+    /// So many people who work there join; gives their ids. (Some of the emulator's sequence have left before they come.)
+    pub(crate) async fn join(&self, count: usize) -> BTreeSet<String> {
+        let mut joined = BTreeSet::new();
+        while joined.len() < count {
+            let before = self.active_people().await;
+            let (id, _) = self.people(json!({ "op": "join", "count": 1 })).await.remove(0);
+            if self.active_people().await > before {
+                joined.insert(id);
+            }
+        }
+        joined
+    }
+
     /// All accounts in TravelPerk.
     pub(crate) async fn accounts(&self) -> Vec<Value> {
         let answer = self.ask(Vendor::TravelPerk, ("GET", "/_emulator/users"), None).await;
