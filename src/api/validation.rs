@@ -47,6 +47,18 @@ pub fn admit(kind: &str, manifest: &mut Value) -> Vec<Invalid> {
     invalid
 }
 
+/// In rules of the API server `has()` is false for a field that is null.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
 fn schema_of(kind: &str) -> Option<&'static JSONSchemaProps> {
     static SCHEMAS: OnceLock<BTreeMap<String, JSONSchemaProps>> = OnceLock::new();
     let schemas = SCHEMAS.get_or_init(|| crds::all().into_iter().filter_map(kind_and_schema).collect());
@@ -169,7 +181,9 @@ fn check_object(schema: &JSONSchemaProps, value: &mut Value, path: &str, invalid
     let empty = BTreeMap::new();
     let properties = schema.properties.as_ref().unwrap_or(&empty);
     for (name, property) in properties {
-        if let (None, Some(default)) = (fields.get(name), &property.default) {
+        // The API server takes null for "not set" where there is a default and null itself is no value.
+        let is_unset = fields.get(name).is_none_or(|value| value.is_null() && property.nullable != Some(true));
+        if let (true, Some(default)) = (is_unset, &property.default) {
             fields.insert(name.clone(), default.0.clone());
         }
     }

@@ -35,7 +35,7 @@ const PAGE: u64 = 1000;
 
 /// What `run` and `plan` have in common.
 #[derive(Debug, Args)]
-pub struct CommonArguments {
+pub(super) struct CommonArguments {
     /// File or folder with manifests; may be given several times. `-` is standard input.
     #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
     files: Vec<PathBuf>,
@@ -59,7 +59,7 @@ pub struct CommonArguments {
 
 /// Arguments of `rollcall run`.
 #[derive(Debug, Args)]
-pub struct RunArguments {
+pub(super) struct RunArguments {
     #[command(flatten)]
     common: CommonArguments,
     /// What the run does.
@@ -335,29 +335,34 @@ pub(super) fn record(outcome: &Outcome) -> Value {
 }
 
 fn table(status: &EmployeeSyncJobStatus, outcomes: &[Outcome]) -> String {
-    let mut text = String::new();
+    let mut parts = Vec::new();
     if !outcomes.is_empty() {
-        let rows = outcomes.iter().filter(|outcome| outcome.code != 204 || outcome.action.is_some()).map(row).collect();
-        text.push_str(&output::table(&["STREAM", "KEY", "ACTION", "RESULT", "REASON", "FIELDS", "MESSAGE"], rows));
-        text.push('\n');
+        let rows = outcomes.iter().filter(|outcome| is_worth_showing(outcome)).map(row).collect();
+        parts.push(output::table(&["STREAM", "KEY", "ACTION", "RESULT", "REASON", "FIELDS", "MESSAGE"], rows));
+        parts.push("\n".into());
     }
-    let code = status.code.map_or_else(String::new, |code| code.to_string());
-    text.push_str(&format!(
-        "{:?} {code} {}: {}\n",
+    parts.push(format!(
+        "{:?} {} {}: {}\n",
         status.phase,
+        status.code.map_or_else(String::new, |code| code.to_string()),
         status.reason.as_deref().unwrap_or_default(),
         status.message.as_deref().unwrap_or_default()
     ));
     if let Some(held) = &status.held {
-        text.push_str(&format!(
+        parts.push(format!(
             "held: {} create, {} update, {} disable, {} delete; approve with --approve {}\n",
             held.create, held.update, held.disable, held.delete, held.digest
         ));
     }
     if let (Some(reason), JobPhase::Error) = (status.reason.as_deref().and_then(reasons::find), status.phase) {
-        text.push_str(&format!("remedy: {}\n", reason.remedy));
+        parts.push(format!("remedy: {}\n", reason.remedy));
     }
-    text
+    parts.concat()
+}
+
+/// A plan of thousands is read for what it would do; what stays as it is has no fields to show.
+fn is_worth_showing(outcome: &Outcome) -> bool {
+    outcome.code != 204 || outcome.action.is_some() || !outcome.fields.expose().0.is_empty()
 }
 
 fn row(outcome: &Outcome) -> Vec<String> {

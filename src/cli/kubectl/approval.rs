@@ -164,10 +164,10 @@ async fn follow(cluster: &Cluster, setting: &str, name: &str, wait: &WaitArgumen
     };
     let approval = watching::until(cluster, name, wait, is_finished, progress).await?;
     let job_name = approval.status.as_ref().and_then(|status| status.job_ref.as_ref()).map(|job| job.name.clone());
-    if let Some(job_name) = job_name {
-        if cluster.find::<EmployeeSyncJob>(&cluster.namespace, &job_name).await?.is_some() {
-            return job::follow(cluster, setting, &job_name, wait).await;
-        }
+    if let Some(job_name) = job_name
+        && cluster.find::<EmployeeSyncJob>(&cluster.namespace, &job_name).await?.is_some()
+    {
+        return job::follow(cluster, setting, &job_name, wait).await;
     }
     let reason = ready(&approval).map(|ready| ready.reason.clone()).unwrap_or_default();
     let message = ready(&approval).map(|ready| ready.message.clone()).unwrap_or_default();

@@ -21,7 +21,7 @@ pub(super) struct Run {
     /// Whose records it belongs to.
     pub(super) scope: Scope,
     /// Its identity in the records store.
-    run_id: String,
+    id: String,
     /// Name of its job.
     pub(super) job: String,
 }
@@ -31,13 +31,13 @@ impl Run {
     pub(super) fn of(setting: &SyncSetting, job: &EmployeeSyncJob) -> Self {
         Self {
             scope: scope(setting),
-            run_id: job.metadata.uid.clone().unwrap_or_default(),
+            id: job.metadata.uid.clone().unwrap_or_default(),
             job: job.metadata.name.clone().unwrap_or_default(),
         }
     }
 
     fn from_history(scope: Scope, record: &RunRecord) -> Self {
-        Self { scope, run_id: record.run_id.clone(), job: record.job.clone() }
+        Self { scope, id: record.run_id.clone(), job: record.job.clone() }
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn outcomes(
     query: &OutcomeQuery,
 ) -> Result<Vec<Outcome>, Problem> {
     let records = records_access::open(cluster, arguments, run.scope.clone()).await?;
-    Ok(all(&records, &run.run_id, query).await?)
+    Ok(all(&records, &run.id, query).await?)
 }
 
 /// All outcomes of a run, page by page.
