@@ -64,11 +64,11 @@ async fn an_approval_is_void_when_the_source_has_changed(tenant: &Tenant) {
     vendors.people(json!({ "op": "remove", "count": 1, "seed": 5 })).await;
     vendors.reset().await;
     let approval = approve(tenant, "too-late", &held.digest, ApprovalPhase::Void).await;
-    let conditions = approval.status.unwrap().conditions;
+    let status = approval.status.unwrap();
+    assert!(status.job_ref.is_some(), "the Release job found out, by reading again");
+    let conditions = status.conditions;
     assert_eq!(holds(&conditions, "Stalled").map(|(reason, _)| reason), Some(reasons::PLAN_CHANGED));
     assert_eq!(vendors.writes_seen().await, 0, "{:?}", vendors.writes().await);
-    let job = tenant.jobs().get("release-too-late").await.ok();
-    println!("the Release job: {:?}", job.and_then(|job| job.status).map(|status| (status.phase, status.reason)));
 }
 
 /// What the job holds, which its setting shows as well.
