@@ -70,6 +70,7 @@ pub async fn run(settings: Settings, catalogue: Arc<dyn Catalogue>) -> Result<()
         }
         stop.send_replace(true);
     });
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), identity = settings.identity, "operator started");
     let parts = Parts::new(settings, client, catalogue, Arc::new(SystemClock))?;
     parts.run(stopped, true).await
 }

@@ -1,18 +1,15 @@
 #!/usr/bin/env bash
 # Level 4: the charts on a real cluster, connector pods really running. Prepares the cluster and starts the test binary,
-# which expects KUBECONFIG and the names below.
+# which expects KUBECONFIG and the names below. Each test installs a release and vendors of its own.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/install.sh"
 
 use_cluster
 say "images"
 pack_images
-start_emulators "${TEST_PEOPLE:-2000}"
 install_crds
-export ROLLCALL_TEST_IMAGE=$IMAGE ROLLCALL_TEST_OWN_CLUSTER=$OWN_CLUSTER
+export ROLLCALL_TEST_IMAGE=$IMAGE ROLLCALL_TEST_EMULATOR_IMAGE=$EMULATOR_IMAGE ROLLCALL_TEST_OWN_CLUSTER=$OWN_CLUSTER
 export ROLLCALL_TEST_AUDIT_LOG=${OWN_CLUSTER:+${ROLLCALL_CLUSTER_DIR:-/var/lib/rollcall-cluster}/audit.log}
-say "release"
-install_release acme tenant-acme
 say "tests"
 cd "$ROOT"
 cargo test --locked --test cluster -- --test-threads=1 "$@"

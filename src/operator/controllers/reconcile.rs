@@ -191,6 +191,8 @@ impl Controller {
         let ended = decision.status.clone().filter(|status| status.phase.is_finished());
         let wake = self.carry_out(key, job, job.status.as_ref(), decision).await?;
         if let Some(status) = ended {
+            let (namespace, job_name, reason) = (job.namespace(), job.name(), status.reason.as_deref());
+            tracing::info!(namespace, job = job_name, code = status.code, reason, "run ended");
             self.metrics.run_ended(job.namespace(), &status);
         }
         Ok(wake)

@@ -46,6 +46,8 @@ enum Operation {
         #[serde(default)]
         ids: Vec<u64>,
     },
+    /// Gives a person names of the caller's choice.
+    Rename { id: u64, first_name: String, last_name: String, email: String, position: String },
     /// Takes back all removals.
     Restore,
     /// Moves today; people whose last day has come become inactive.
@@ -82,6 +84,14 @@ fn apply(app: &App, operation: Operation) -> Vec<Change> {
             let named = ids.into_iter().filter(|id| people.remove(*id));
             changes.extend(named.map(|id| Change { id, what: "remove" }));
             changes
+        }
+        Operation::Rename { id, first_name, last_name, email, position } => {
+            people.update_employment(id, |employment| employment.position = position);
+            let found = people.update(id, |person| {
+                person.preferred_name.clone_from(&first_name);
+                (person.first_name, person.last_name, person.email) = (first_name, last_name, Some(email));
+            });
+            found.then_some(Change { id, what: "rename" }).into_iter().collect()
         }
         Operation::Restore => {
             people.restore_removed();
