@@ -79,7 +79,9 @@ fn provider(spec: &IntegrationProviderSpec) -> Problems {
         (Some(vendor), _) => VendorCatalogue.check_vendor(vendor),
         (None, Some(reference)) => match config_map(&reference.name, &reference.key) {
             Some(text) => VendorCatalogue.check_definition(&text),
-            None => return vec![(reasons::DEFINITION_NOT_FOUND, format!("spec.definitionRef: no key {}", reference.key))],
+            None => {
+                return vec![(reasons::DEFINITION_NOT_FOUND, format!("spec.definitionRef: no key {}", reference.key))];
+            }
         },
         (None, None) => return Problems::new(),
     };

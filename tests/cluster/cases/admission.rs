@@ -83,9 +83,7 @@ fn condition(verdict: &Verdict) -> Option<(&'static str, Finding)> {
     match verdict {
         Verdict::Accepted(_) | Verdict::Refused(_) => None,
         Verdict::Stalled(finding) | Verdict::Ended(finding) => Some(("Stalled", finding.clone())),
-        Verdict::Mapping(text) => {
-            Some(("Stalled", Finding { reason: "MappingInvalid".into(), message: text.clone() }))
-        }
+        Verdict::Mapping(text) => Some(("Stalled", Finding { reason: "MappingInvalid".into(), message: text.clone() })),
         Verdict::Pending(finding) => Some(("Reconciling", finding.clone())),
     }
 }

@@ -98,7 +98,8 @@ pub fn fixtures() -> Vec<Value> {
 impl Table {
     /// The object of a row, before `then`.
     pub fn object(&self, row: &Row, name: &str) -> Value {
-        let mut object = json!({ "apiVersion": "rollcall.dev/v1alpha1", "kind": self.kind, "metadata": { "name": name } });
+        let mut object =
+            json!({ "apiVersion": "rollcall.dev/v1alpha1", "kind": self.kind, "metadata": { "name": name } });
         object["spec"] = self.base["spec"].clone();
         row.change.apply(&mut object);
         if let Some(fill) = &row.fill {
@@ -115,7 +116,9 @@ impl Change {
         for path in &self.unset {
             let (parent, last) = split(path);
             match object.pointer_mut(parent).unwrap_or_else(|| panic!("there is no {path}")) {
-                Value::Object(fields) => drop(fields.shift_remove(last).unwrap_or_else(|| panic!("there is no {path}"))),
+                Value::Object(fields) => {
+                    drop(fields.shift_remove(last).unwrap_or_else(|| panic!("there is no {path}")))
+                }
                 Value::Array(items) => drop(items.remove(last.parse().unwrap())),
                 other => panic!("{path} is in {other}"),
             }
