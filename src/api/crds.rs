@@ -1,7 +1,7 @@
 //! The CustomResourceDefinitions, generated from the types.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSON, JSONSchemaProps,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
 use serde_json::json;
@@ -13,7 +13,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
     vec![
         IntegrationProvider::crd(),
         SyncSetting::crd(),
-        with_default_status(EmployeeSyncJob::crd(), json!({ "phase": "Queued" })),
+        with_default_status(EmployeeSyncJob::crd(), &json!({ "phase": "Queued" })),
         SyncApproval::crd(),
     ]
     .into_iter()
@@ -50,7 +50,7 @@ fn quote_yaml_1_1_booleans(yaml: &str) -> String {
 
 /// Lets a new object show its first status without anybody writing it: the API server fills the default in
 /// (Kubernetes, "Defaulting" of structural schemas; seen on 1.37).
-fn with_default_status(mut crd: CustomResourceDefinition, status: serde_json::Value) -> CustomResourceDefinition {
+fn with_default_status(mut crd: CustomResourceDefinition, status: &serde_json::Value) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         let schema = version.schema.as_mut().and_then(|validation| validation.open_api_v3_schema.as_mut());
         let properties = schema.and_then(|root| root.properties.as_mut());
@@ -83,9 +83,6 @@ fn finish_schema(schema: &mut JSONSchemaProps) {
     for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
         finish_schema(property);
     }
-    use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-        JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
-    };
     match &mut schema.items {
         Some(JSONSchemaPropsOrArray::Schema(item)) => finish_schema(item),
         Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(finish_schema),

@@ -81,6 +81,7 @@ reasons! {
     NOTHING_HELD = "NothingHeld", Expected, "Nothing is held under the approved digest.";
     ANOTHER_RUN = "AnotherRun", Transient, "Another run of the same setting holds the records store's lock.";
     ACTION_NOT_AVAILABLE = "ActionNotAvailable", Expected, "The setting's state does not allow a job of this type; the message names the state.";
+    NOT_APPROVED = "NotApproved", Actionable, "A job of type Release needs a SyncApproval that names the same digest, actions and streams: kubectl rollcall approve.";
     // Records service.
     RECORDS_UNAVAILABLE = "RecordsUnavailable", Transient, "The records service cannot be reached; the run stops cleanly and is tried again.";
     RECORDS_INVALID = "RecordsInvalid", Actionable, "The records store is of a newer version, encrypted with another key, locked or full; it was left untouched.";

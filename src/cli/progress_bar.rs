@@ -11,19 +11,19 @@ use crate::runner::{RunProgress, Stage};
 /// One bar for each stage and stream, shown while a person watches.
 pub(super) struct Bars {
     all: MultiProgress,
-    bars: Mutex<BTreeMap<(u8, String), ProgressBar>>,
+    by_stage: Mutex<BTreeMap<(u8, String), ProgressBar>>,
     shown: bool,
 }
 
 impl Bars {
     /// Bars that are drawn when standard error is a terminal and `wanted`.
     pub(super) fn new(wanted: bool) -> Self {
-        Self { all: MultiProgress::new(), bars: Mutex::default(), shown: wanted && output::is_watched() }
+        Self { all: MultiProgress::new(), by_stage: Mutex::default(), shown: wanted && output::is_watched() }
     }
 
     /// Removes the bars, so that what is printed next stands alone.
     pub(super) fn clear(&self) {
-        for bar in self.bars.lock().unwrap_or_else(PoisonError::into_inner).values() {
+        for bar in self.by_stage.lock().unwrap_or_else(PoisonError::into_inner).values() {
             bar.finish_and_clear();
         }
     }
@@ -41,7 +41,7 @@ impl RunProgress for Bars {
         };
         // Writing counts the records of all streams together.
         let name = if stage == Stage::Write { "records".to_owned() } else { stream.to_owned() };
-        let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bars = self.by_stage.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = bars.entry((order, name.clone())).or_insert_with(|| {
             let bar = self.all.add(ProgressBar::no_length());
             let style = ProgressStyle::with_template("{prefix:28} {bar:30} {pos}/{len} {elapsed}");

@@ -1,6 +1,5 @@
 //! `rollcall run` and `rollcall plan`: one run of a setting, here, with the engine and connectors that pods use.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,9 +7,10 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::export::{printable, record_document};
 use super::manifests::{ManifestError, Manifests};
 use super::output::{self, Format};
 use super::progress_bar::Bars;
@@ -35,7 +35,7 @@ const PAGE: u64 = 1000;
 
 /// What `run` and `plan` have in common.
 #[derive(Debug, Args)]
-pub struct CommonArguments {
+pub(super) struct CommonArguments {
     /// File or folder with manifests; may be given several times. `-` is standard input.
     #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
     files: Vec<PathBuf>,
@@ -59,7 +59,7 @@ pub struct CommonArguments {
 
 /// Arguments of `rollcall run`.
 #[derive(Debug, Args)]
-pub struct RunArguments {
+pub(super) struct RunArguments {
     #[command(flatten)]
     common: CommonArguments,
     /// What the run does.
@@ -313,64 +313,52 @@ fn print(name: &str, spec: EmployeeSyncJobSpec, finished: &Finished, outcomes: &
     document["apiVersion"] = API_VERSION.into();
     document["kind"] = "EmployeeSyncJob".into();
     if shows_records {
-        document["records"] = outcomes.iter().map(record).collect();
+        document["records"] = outcomes.iter().map(record_document).collect();
     }
     output::print(&output::document(&document, format));
 }
 
-/// A record as Plan and Show print it. It holds personal data: it goes to standard output, never to a cluster.
-pub(super) fn record(outcome: &Outcome) -> Value {
-    json!({
-        "stream": outcome.stream,
-        "sourceKey": outcome.source_key,
-        "targetId": outcome.target_id,
-        "result": outcome.result,
-        "action": outcome.action,
-        "code": outcome.code,
-        "reason": outcome.reason,
-        "message": outcome.message,
-        "fields": outcome.fields.expose(),
-        "defaulted": outcome.defaulted,
-    })
-}
-
 fn table(status: &EmployeeSyncJobStatus, outcomes: &[Outcome]) -> String {
-    let mut text = String::new();
+    let mut parts = Vec::new();
     if !outcomes.is_empty() {
-        let rows = outcomes.iter().filter(|outcome| outcome.code != 204 || outcome.action.is_some()).map(row).collect();
-        text.push_str(&output::table(&["STREAM", "KEY", "ACTION", "RESULT", "REASON", "FIELDS", "MESSAGE"], rows));
-        text.push('\n');
+        let rows = outcomes.iter().filter(|outcome| is_worth_showing(outcome)).map(row).collect();
+        parts.push(output::table(&["STREAM", "KEY", "ACTION", "RESULT", "REASON", "FIELDS", "MESSAGE"], rows));
+        parts.push("\n".into());
     }
-    let code = status.code.map_or_else(String::new, |code| code.to_string());
-    text.push_str(&format!(
-        "{:?} {code} {}: {}\n",
+    parts.push(format!(
+        "{:?} {} {}: {}\n",
         status.phase,
+        status.code.map_or_else(String::new, |code| code.to_string()),
         status.reason.as_deref().unwrap_or_default(),
         status.message.as_deref().unwrap_or_default()
     ));
     if let Some(held) = &status.held {
-        text.push_str(&format!(
+        parts.push(format!(
             "held: {} create, {} update, {} disable, {} delete; approve with --approve {}\n",
             held.create, held.update, held.disable, held.delete, held.digest
         ));
     }
     if let (Some(reason), JobPhase::Error) = (status.reason.as_deref().and_then(reasons::find), status.phase) {
-        text.push_str(&format!("remedy: {}\n", reason.remedy));
+        parts.push(format!("remedy: {}\n", reason.remedy));
     }
-    text
+    parts.concat()
+}
+
+/// A plan of thousands is read for what it would do; what stays as it is has no fields to show.
+fn is_worth_showing(outcome: &Outcome) -> bool {
+    outcome.code != 204 || outcome.action.is_some() || !outcome.fields.expose().0.is_empty()
 }
 
 fn row(outcome: &Outcome) -> Vec<String> {
-    let fields: BTreeMap<&String, &Value> = outcome.fields.expose().0.iter().collect();
-    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let fields: Vec<String> = outcome.fields.expose().0.iter().map(|(name, value)| format!("{name}={value}")).collect();
     vec![
         outcome.stream.clone(),
-        outcome.source_key.clone(),
+        printable(&outcome.source_key),
         outcome.action.map_or_else(String::new, |action| format!("{action:?}")),
         format!("{:?}", outcome.result),
         outcome.reason.clone(),
-        fields.join(" "),
-        outcome.message.clone(),
+        printable(&fields.join(" ")),
+        printable(&outcome.message),
     ]
 }
 

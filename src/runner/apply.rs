@@ -182,7 +182,7 @@ async fn carry_out(
         ends.sort_by_key(|(index, _)| *index);
         let mut verdict = Ok(());
         for (index, end) in ends {
-            verdict = verdict.and(course.note(end.as_ref().map(|()| ())));
+            verdict = verdict.and(course.note(end.as_ref().copied()));
             if let Err(failure) = settle_change(stream, &chunk[index], end, ledger) {
                 verdict = verdict.and(Err(failure));
             }
@@ -302,7 +302,7 @@ async fn references(
                 Change { entry: owner.entry, id: &owner.id, kind: ChangeKind::Update { fields, active: None } };
             send(input, stream, &change).await
         };
-        course.note(end.as_ref().map(|()| ()))?;
+        course.note(end.as_ref().copied())?;
         let problem = match (&end, rest.keys().next()) {
             (Err(error), _) => Some((reasons::WRITE_FAILED, error.message.clone())),
             (Ok(()), Some(field)) => Some((

@@ -6,7 +6,7 @@ use super::input::RunInput;
 use super::is_whole;
 use super::ledger::Ledger;
 use crate::api::reasons;
-use crate::api::v1alpha1::{Counts, Held, JobType, PlanStatus, PublishPolicy, ReadStatus};
+use crate::api::v1alpha1::{Counts, Held, PlanStatus, PublishPolicy, ReadStatus};
 use crate::connectors::{ConnectorError, ErrorKind};
 use crate::contract::{CONTRACT_VERSION, ExitCode, RunResult};
 use crate::engine::model::Plan;
@@ -25,8 +25,11 @@ pub struct Finished {
 
 /// Why an attempt could not be carried out.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{message}")]
-pub struct RunFailure {
+#[error("{}", .0.message)]
+pub struct RunFailure(Box<Failure>);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Failure {
     exit: ExitCode,
     reason: &'static str,
     message: String,
@@ -37,7 +40,7 @@ pub struct RunFailure {
 
 impl RunFailure {
     fn new(exit: ExitCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, reason, message: message.into(), held: None, setting: None, retry_after: None }
+        Self(Box::new(Failure { exit, reason, message: message.into(), held: None, setting: None, retry_after: None }))
     }
 
     /// Something is wrong that trying again does not help.
@@ -88,25 +91,31 @@ impl RunFailure {
         let message = format!("what is held is no longer what was approved (held now: {digest}); nothing was written");
         let held = Some(held.clone());
         let setting = Some(SettingRecord { held: held.clone(), ..known.clone() });
-        Self { held, setting, ..Self::new(ExitCode::Configuration, reasons::PLAN_CHANGED, message) }
+        let mut failure = Self::new(ExitCode::Configuration, reasons::PLAN_CHANGED, message);
+        failure.0.held = held;
+        failure.0.setting = setting;
+        failure
     }
 
     /// A failure of the source as a whole.
+    #[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
     pub fn source(error: ConnectorError) -> Self {
-        Self::connector("source", error)
+        Self::connector("source", &error)
     }
 
     /// A failure of the target as a whole.
+    #[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
     pub fn target(error: ConnectorError) -> Self {
-        Self::connector("target", error)
+        Self::connector("target", &error)
     }
 
     /// A failure of a probed provider.
+    #[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
     pub fn provider(error: ConnectorError) -> Self {
-        Self::connector("provider", error)
+        Self::connector("provider", &error)
     }
 
-    fn connector(side: &str, error: ConnectorError) -> Self {
+    fn connector(side: &str, error: &ConnectorError) -> Self {
         let exit = match error.kind {
             ErrorKind::Credentials => ExitCode::CredentialsRejected,
             ErrorKind::Configuration | ErrorKind::Unsupported => ExitCode::Configuration,
@@ -117,8 +126,9 @@ impl RunFailure {
             | ErrorKind::Conflict
             | ErrorKind::NotFound => ExitCode::Transient,
         };
-        let failure = Self::new(exit, error.reason, format!("{side}: {}", error.message));
-        Self { retry_after: error.retry_after, ..failure }
+        let mut failure = Self::new(exit, error.reason, format!("{side}: {}", error.message));
+        failure.0.retry_after = error.retry_after;
+        failure
     }
 }
 
@@ -138,7 +148,7 @@ impl From<StoreError> for RunFailure {
 impl Finished {
     /// The end of the run could not be stored.
     pub(super) fn fail_at_end(&mut self, error: &StoreError) {
-        let failure = RunFailure::from(error.clone());
+        let failure = RunFailure::from(error.clone()).0;
         self.exit = failure.exit;
         self.result.code = 400;
         self.result.reason = failure.reason.into();
@@ -148,6 +158,7 @@ impl Finished {
 
 /// The end of an attempt that failed as a whole.
 pub fn failed(failure: RunFailure) -> Finished {
+    let failure = *failure.0;
     let result = RunResult {
         version: CONTRACT_VERSION,
         code: 400,

@@ -51,6 +51,9 @@ impl LinkTable {
     }
 }
 
+/// Mapped values by stream and source key.
+pub(super) type Shown = std::collections::BTreeMap<(String, String), Fields>;
+
 /// What became of an entry.
 pub(super) struct Done<'a> {
     /// Which end it met.
@@ -155,11 +158,7 @@ impl Ledger {
     }
 
     fn push(&mut self, stream: &str, entry: &Entry, target_id: Option<&str>, done: Done<'_>) {
-        let fields = match &entry.verdict {
-            Verdict::Create { fields, .. } => fields.clone(),
-            Verdict::Update { changes, .. } => changes.clone(),
-            _ => Fields::default(),
-        };
+        let fields = sent(&entry.verdict);
         self.batch.outcomes.push(Outcome {
             stream: stream.to_owned(),
             source_key: entry.source_key.clone(),
@@ -212,8 +211,9 @@ impl Ledger {
         }
     }
 
-    /// Settles all entries of a run that only looks, with the result that a run would have.
-    pub(super) fn preview(&mut self, plan: &Plan) {
+    /// Settles all entries of a run that only looks, with the result that a run would have. `shown` has the values to
+    /// show in place of those that would be sent.
+    pub(super) fn preview(&mut self, plan: &Plan, shown: &Shown) {
         for stream in &plan.streams {
             for entry in &stream.entries {
                 let action = entry.verdict.action().filter(|_| entry.held.is_none());
@@ -224,6 +224,11 @@ impl Ledger {
                 let (result, code) = result_of(action);
                 let done = Done { result, code, reason: entry.reason, message: entry.message.clone() };
                 self.settle(&stream.name, entry, None, done);
+            }
+        }
+        for outcome in &mut self.batch.outcomes {
+            if let Some(fields) = shown.get(&(outcome.stream.clone(), outcome.source_key.clone())) {
+                outcome.fields = fields.clone().into();
             }
         }
     }
@@ -298,6 +303,20 @@ impl Ledger {
             self.counts.outcomes()
         )))
     }
+}
+
+/// What a verdict sends. A reference is shown as the source key of the record it points at: the target's identifier may
+/// not be known yet.
+fn sent(verdict: &Verdict) -> Fields {
+    let (mut fields, references) = match verdict {
+        Verdict::Create { fields, references } => (fields.clone(), references),
+        Verdict::Update { changes, references, .. } => (changes.clone(), references),
+        _ => return Fields::default(),
+    };
+    for (field, reference) in references {
+        fields.0.insert(field.clone(), reference.source_key.clone().into());
+    }
+    fields
 }
 
 /// The end that an action leads to when it succeeds.

@@ -14,6 +14,8 @@ pub mod pod;
 mod progress;
 mod read;
 
+use std::collections::BTreeMap;
+
 use tokio_util::sync::CancellationToken;
 
 pub use finish::{Finished, RunFailure, failed};
@@ -21,7 +23,7 @@ pub use input::RunInput;
 pub use progress::{NoProgress, RunProgress, Stage};
 
 use crate::api::v1alpha1::{JobType, PublishPolicy};
-use crate::engine::plan::{PlanInput, PlanOutcome, Published, plan};
+use crate::engine::plan::{PlanInput, PlanOutcome, Published, StreamInput, plan, projection};
 use crate::records::SettingRecord;
 
 /// Carries out one attempt of a run and reports how it ended. It never panics on input and never returns early
@@ -53,6 +55,7 @@ async fn attempt(
     let streams = read::streams(input, cancel, progress).await?;
     let links = ledger::LinkTable::of(&streams);
     let facts = ledger::ReadFacts::of(&streams);
+    let shown = shown(input, &streams);
     let planned = plan(&PlanInput {
         setting: &input.setting,
         streams,
@@ -73,10 +76,24 @@ async fn attempt(
     if input.type_.writes() {
         apply::apply(input, &plan, &mut ledger, cancel, progress).await?;
     } else {
-        ledger.preview(&plan);
+        ledger.preview(&plan, &shown);
         ledger.flush(input).await?;
     }
     finish::finished(input, &plan, ledger, &known)
+}
+
+/// What jobs of type Show show: every mapped value of the selected records, those that are in the target already too.
+fn shown(input: &RunInput, streams: &BTreeMap<String, StreamInput>) -> ledger::Shown {
+    let mut shown = ledger::Shown::new();
+    if input.type_ == JobType::Show {
+        for (name, stream) in streams {
+            for record in &stream.source.records {
+                let fields = projection(&input.setting, name, record);
+                shown.insert((name.clone(), record.key.clone()), fields);
+            }
+        }
+    }
+    shown
 }
 
 /// Whether the setting's present rules were approved.

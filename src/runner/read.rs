@@ -84,9 +84,9 @@ async fn source_records(
     let wanted = input.setting.stream(name).map(|stream| stream.wanted.as_slice()).unwrap_or_default();
     if input.selector.keys.is_empty() {
         let advance = |done, total| progress.advance(Stage::ReadSource, name, done, total);
-        return Ok(input.source.read(name, wanted, &advance).await.map_err(RunFailure::source)?);
+        return input.source.read(name, wanted, &advance).await.map_err(RunFailure::source);
     }
-    Ok(input.source.read_keys(name, &input.selector.keys, wanted).await.map_err(RunFailure::source)?)
+    input.source.read_keys(name, &input.selector.keys, wanted).await.map_err(RunFailure::source)
 }
 
 /// The whole stream of the target. An incomplete list could hide a record and lead to a duplicate, so it ends the run

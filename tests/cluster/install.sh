@@ -78,7 +78,7 @@ install_release() {
   shift 2
   kubectl get namespace "$namespace" >/dev/null 2>&1 || kubectl create namespace "$namespace" >&2
   kubectl label --overwrite namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >&2
-  [ -z "$OWN_CLUSTER" ] || "$CLUSTER" pv "$namespace-records" 1Gi >&2
+  [ -z "$OWN_CLUSTER" ] || "$CLUSTER" pv "$namespace-records" 1Gi "$namespace/$release-rollcall-records" >&2
   helm upgrade --install "$release" "$ROOT/charts/rollcall" --namespace "$namespace" \
     --set image.repository="${IMAGE%:*}" --set image.tag="${IMAGE##*:}" --set image.pullPolicy=IfNotPresent \
     --wait --timeout 180s "$@" >&2

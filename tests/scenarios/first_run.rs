@@ -139,6 +139,11 @@ async fn show_and_create_concern_the_selected_person_only() {
     let again = world.run_keys(JobType::Create, std::slice::from_ref(&key)).await;
 
     assert_eq!(again.result.code, 204, "{:?}", again.result);
+
+    world.run_keys(JobType::Show, std::slice::from_ref(&key)).await;
+
+    let fields = world.outcome(&key).await.fields;
+    assert!(fields.expose().0.contains_key("userName"), "also what is in the target already is shown");
 }
 
 #[tokio::test(flavor = "multi_thread")]

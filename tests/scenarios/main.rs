@@ -1,4 +1,12 @@
 //! Level 3: whole runs from Personio to TravelPerk, against emulators that behave (and misbehave) as the vendors do.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests: names are sentences, and a failed expectation is the result"
+)]
 
 #[path = "../emulators/mod.rs"]
 mod emulators;

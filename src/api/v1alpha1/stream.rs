@@ -159,6 +159,7 @@ pub struct Validation {
 /// What a run may do in the target. What is switched off is reported as skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "four switches that users see")]
 pub struct Actions {
     /// Create records that are not in the target. Default: true.
     #[serde(default = "yes")]

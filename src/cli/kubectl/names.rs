@@ -1,6 +1,6 @@
 //! Names of the objects that the plugin makes. Pure.
 
-use ring::digest::{SHA256, digest};
+use crate::operator::resources::sha256_hex;
 
 use crate::api::v1alpha1::{ApprovalLimits, Decision};
 
@@ -47,7 +47,7 @@ fn hash(limits: &ApprovalLimits) -> String {
     actions.sort_unstable();
     streams.sort_unstable();
     let text = format!("{}|{}", actions.join(","), streams.join(","));
-    digest(&SHA256, text.as_bytes()).as_ref().iter().take(3).map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(&text).chars().take(6).collect()
 }
 
 fn joined(head: &str, tail: &str, limit: usize) -> String {

@@ -54,7 +54,7 @@ async fn a_list_is_read_with_the_server_s_page_size_and_advances_by_what_came() 
 async fn a_total_that_moves_is_read_again_and_an_empty_list_is_complete() {
     let (server, target) = start(json!({})).await;
     let (a, b, c) = (user("1", "a@x"), user("2", "b@x"), user("3", "c@x"));
-    server.on(USERS, [list(2, &[a.clone()]), list(3, &[a.clone(), b.clone()]), list(3, &[a, b, c])]);
+    server.on(USERS, [list(2, std::slice::from_ref(&a)), list(3, &[a.clone(), b.clone()]), list(3, &[a, b, c])]);
     let read = target.read("people", &|_, _| {}).await.unwrap();
     assert_eq!((read.records.len(), read.proof), (3, ReadProof::DeclaredTotal));
 

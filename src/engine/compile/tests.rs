@@ -44,7 +44,7 @@ fn target() -> Schemas {
 fn people(change: impl FnOnce(&mut Value)) -> Value {
     let mut stream = json!({
         "name": "people",
-        "match": [{"on": "externalId"}],
+        "match": [{"field": "externalId"}],
         "fields": [{"to": "externalId", "from": "id"}, {"to": "userName", "from": "email"}]
     });
     change(&mut stream);
@@ -56,7 +56,8 @@ fn spec(streams: &[Value]) -> SyncSettingSpec {
 }
 
 fn good(stream: &Value) -> CompiledSetting {
-    compile(&spec(&[stream.clone()]), &source(), &target()).unwrap_or_else(|problems| panic!("{problems:#?}"))
+    compile(&spec(std::slice::from_ref(stream)), &source(), &target())
+        .unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
 fn problems_of(spec: &SyncSettingSpec) -> Vec<String> {
@@ -148,7 +149,7 @@ fn what_the_target_requires_must_be_mapped_and_only_once() {
 
 #[test]
 fn match_rules_need_a_mapped_field_that_can_be_looked_up() {
-    let matching = |on: &str| problems_of(&spec(&[people(|stream| stream["match"] = json!([{"on": on}]))]));
+    let matching = |on: &str| problems_of(&spec(&[people(|stream| stream["match"] = json!([{"field": on}]))]));
     assert_one(&matching("extrnalId"), &["match[0].field", "did you mean 'externalId'?"]);
     let problems = matching("title");
     assert_eq!(problems.len(), 2);
@@ -222,7 +223,7 @@ fn leaver_rules_need_a_target_that_can_disable_unless_disabling_is_switched_off(
 fn all_problems_are_reported_at_once() {
     let stream = people(|stream| {
         stream["scope"] = json!("source.nope");
-        stream["match"] = json!([{"on": "nope"}]);
+        stream["match"] = json!([{"field": "nope"}]);
         stream["fields"] = json!([{"to": "nope", "from": "nope"}, {"to": "title"}]);
     });
     assert_eq!(problems_of(&spec(&[stream])).len(), 6);
@@ -254,6 +255,6 @@ fn the_rules_digest_changes_with_scope_and_match_rules_only() {
     assert_eq!(plain, digest(|stream| stream["leaver"] = json!({"when": "source.status == 'INACTIVE'"})));
     assert_eq!(plain, digest(|stream| stream["fields"][1] = json!({"to": "userName", "from": "id"})));
     assert_ne!(plain, digest(|stream| stream["scope"] = json!("source.status == 'ACTIVE'")));
-    assert_ne!(plain, digest(|stream| stream["match"] = json!([{"on": "userName"}])));
+    assert_ne!(plain, digest(|stream| stream["match"] = json!([{"field": "userName"}])));
     assert_ne!(plain, digest(|stream| stream["match"] = json!([])));
 }

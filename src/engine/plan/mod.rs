@@ -16,7 +16,7 @@ mod mapping;
 mod references;
 mod stream;
 
-pub use lookups::{match_values, match_values_of};
+pub use lookups::{match_values, match_values_of, projection};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -72,7 +72,7 @@ impl World {
             people: json!({
                 "name": "people",
                 "scope": "source.kind != 'X' && source.status != 'HIDDEN'",
-                "match": [{"on": "externalId"}, {"on": "userName"}],
+                "match": [{"field": "externalId"}, {"field": "userName"}],
                 "leaver": {"when": "source.status == 'LEFT'", "lastDay": "source.lastDay"},
                 "fields": [
                     {"to": "externalId", "from": "id"}, {"to": "userName", "from": "email"},
@@ -138,7 +138,7 @@ impl World {
     fn compiled(&self) -> CompiledSetting {
         let spec: SyncSettingSpec = serde_json::from_value(json!({
             "sourceRef": {"name": "a"}, "targetRef": {"name": "b"}, "parsing": self.parsing,
-            "streams": [self.people, {"name": "costCentres", "match": [{"on": "name"}],
+            "streams": [self.people, {"name": "costCentres", "match": [{"field": "name"}],
                 "fields": [{"to": "name", "from": "id"}]}]
         }))
         .unwrap();

@@ -77,6 +77,7 @@ impl Controller {
             setting,
             siblings: Vec::new(),
             pod,
+            approvals: self.stores.approvals.group(job.namespace(), &job.spec.setting_ref.name),
             defaults: self.pods.clone(),
         })
     }

@@ -87,6 +87,7 @@ pub(crate) fn observed() -> JobObserved {
         target: counterpart("travel"),
         siblings: Vec::new(),
         pod: PodState::Absent,
+        approvals: Vec::new(),
         defaults: defaults(),
     }
 }

@@ -28,7 +28,9 @@ async fn story(fault: Option<(usize, Fault)>) -> (Harness, bool) {
 }
 
 /// A first run holds actions, the Release applies them.
-fn endings() -> Box<dyn Fn(&RunRequest) -> Option<(i32, String)>> {
+type Ending = Box<dyn Fn(&RunRequest) -> Option<(i32, String)>>;
+
+fn endings() -> Ending {
     Box::new(|run| {
         let releases = run.release.is_some();
         Some(if releases { (0, success()) } else { (4, with_holds(&digest('a'))) })

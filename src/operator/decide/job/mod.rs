@@ -17,7 +17,7 @@ use self::end::End;
 use super::{Decision, OperatorAction, PodStage, PodView, Target, plus, whole_seconds};
 use crate::api::reasons;
 use crate::api::v1alpha1::{
-    EmployeeSyncJob, EmployeeSyncJobStatus, IntegrationProvider, JobPhase, SyncSetting, TimeToLive,
+    EmployeeSyncJob, EmployeeSyncJobStatus, IntegrationProvider, JobPhase, SyncApproval, SyncSetting, TimeToLive,
 };
 use crate::contract::{DefinitionSource, JobEnd};
 use crate::operator::resources::PodDefaults;
@@ -77,6 +77,8 @@ pub struct JobObserved {
     pub siblings: Vec<Sibling>,
     /// The pod of the current attempt.
     pub pod: PodState,
+    /// Decisions about the setting's held actions: a job of type Release carries one of them out.
+    pub approvals: Vec<Arc<SyncApproval>>,
     /// How pods are made.
     pub defaults: PodDefaults,
 }

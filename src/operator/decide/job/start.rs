@@ -1,8 +1,12 @@
 //! Whether a job may start an attempt now, and if not, why not.
 
+use std::sync::Arc;
+
 use super::super::{Decision, OperatorAction, is_usable, plus};
 use super::{Counterpart, Pass, current_attempt};
-use crate::api::v1alpha1::{DesiredState, EmployeeSyncJobStatus, JobType, SyncSetting};
+use crate::api::v1alpha1::{
+    Decision as Verdict, DesiredState, EmployeeSyncJobSpec, EmployeeSyncJobStatus, JobType, SyncApproval, SyncSetting,
+};
 use crate::api::{conditions, reasons};
 use crate::contract::JobEnd;
 use crate::operator::resources::{self, PodProvider, RunPod};
@@ -25,7 +29,8 @@ impl Pass<'_> {
             );
             return self.finish(&JobEnd::failed(reasons::SETTING_NOT_FOUND, message));
         };
-        if let Some(finish) = refusal(setting, self.job.spec.type_) {
+        let unapproved = || unapproved(&self.job.spec, &self.observed.approvals);
+        if let Some(finish) = refusal(setting, self.job.spec.type_).or_else(unapproved) {
             return self.finish(&finish);
         }
         if let Some(time) = self.old.next_attempt_time.as_ref().filter(|time| time.0 > self.now) {
@@ -116,6 +121,32 @@ fn refusal(setting: &SyncSetting, type_: JobType) -> Option<JobEnd> {
     (setting.spec.state == DesiredState::Off && type_.writes()).then(|| {
         let message = "spec.state of the setting is Off: only jobs of type Plan and Show run; set it to On".to_owned();
         JobEnd::failed(reasons::ACTION_NOT_AVAILABLE, message)
+    })
+}
+
+/// Whoever may create jobs need not be allowed to approve: a job of type Release runs only where a SyncApproval says
+/// the same, word for word, and none denies it.
+fn unapproved(spec: &EmployeeSyncJobSpec, approvals: &[Arc<SyncApproval>]) -> Option<JobEnd> {
+    let release = spec.release.as_ref()?;
+    let about_it = || {
+        let same = |approval: &&Arc<SyncApproval>| {
+            approval.spec.setting_ref == spec.setting_ref && approval.spec.digest == release.digest
+        };
+        approvals.iter().filter(same)
+    };
+    let covers = |approval: &Arc<SyncApproval>| {
+        let only = approval.spec.only.clone().unwrap_or_default();
+        approval.spec.decision == Verdict::Approve && only.actions == release.actions && only.streams == release.streams
+    };
+    let denied = about_it().any(|approval| approval.spec.decision == Verdict::Deny);
+    (denied || !about_it().any(covers)).then(|| {
+        let digest = &release.digest;
+        let message = if denied {
+            format!("a SyncApproval denies {digest}")
+        } else {
+            format!("no SyncApproval approves {digest} for these actions and streams: kubectl rollcall approve")
+        };
+        JobEnd::failed(reasons::NOT_APPROVED, message)
     })
 }
 

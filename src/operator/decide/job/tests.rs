@@ -3,7 +3,7 @@
 use super::super::testing::*;
 use super::*;
 use crate::api::conditions::{assert_conditions_wellformed, find};
-use crate::api::v1alpha1::{DesiredState, Held, JobType};
+use crate::api::v1alpha1::{Decision as Verdict, DesiredState, Held, JobType, Release, SyncApproval, SyncApprovalSpec};
 use crate::contract::RunResult;
 
 /// The job after its first attempt was started.
@@ -180,6 +180,35 @@ fn a_job_without_a_setting_ends() {
     let gone = JobObserved { setting: None, ..observed() };
     let status = decide_job(&job("run"), &gone, now()).status.unwrap();
     assert_eq!((status.phase, status.reason.as_deref()), (JobPhase::Error, Some(reasons::SETTING_NOT_FOUND)));
+}
+
+#[test]
+fn a_release_needs_an_approval_that_says_the_same() {
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let approval = |decision, digest: &str| {
+        let spec = SyncApprovalSpec {
+            setting_ref: job("run").spec.setting_ref,
+            digest: digest.to_owned(),
+            decision,
+            ..SyncApprovalSpec::default()
+        };
+        Arc::new(SyncApproval::new("ok", spec))
+    };
+    let mut release = job("run");
+    release.spec.type_ = JobType::Release;
+    release.spec.release = Some(Release { digest: digest.clone(), ..Release::default() });
+    let starts = |approvals: &[Arc<SyncApproval>]| {
+        let decision = decide_job(&release, &JobObserved { approvals: approvals.to_vec(), ..observed() }, now());
+        let refused = decision.status.unwrap().reason.as_deref() == Some(reasons::NOT_APPROVED);
+        assert_ne!(decision.actions.len() == 1, refused);
+        !refused
+    };
+
+    let (yes, no) = (approval(Verdict::Approve, &digest), approval(Verdict::Deny, &digest));
+    assert!(starts(&[Arc::clone(&yes)]));
+    assert!(!starts(&[]), "made by hand, without an approval");
+    assert!(!starts(&[approval(Verdict::Approve, "sha256:other")]));
+    assert!(!starts(&[yes, no]), "a denial outweighs");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::super::{OperatorAction, plus};
 use super::*;
 use crate::api::conditions::{assert_conditions_wellformed, find};
 use crate::api::reasons;
-use crate::api::v1alpha1::{ConcurrencyPolicy, EmployeeSyncJobStatus, Held, SettingState};
+use crate::api::v1alpha1::{ConcurrencyPolicy, EmployeeSyncJobSpec, EmployeeSyncJobStatus, Held, SettingState};
 
 const MORNING: &str = "2026-03-02T06:00:00Z";
 
@@ -61,7 +61,8 @@ fn finished(mut job: EmployeeSyncJob, phase: JobPhase, reason: &str, at: Timesta
 
 #[test]
 fn a_setting_is_ready_when_everything_it_needs_is() {
-    let table: Vec<(&str, Box<dyn Fn(&mut SyncSetting, &mut SettingObserved)>, SettingState, &str)> = vec![
+    type Change = Box<dyn Fn(&mut SyncSetting, &mut SettingObserved)>;
+    let table: Vec<(&str, Change, SettingState, &str)> = vec![
         ("all well", Box::new(|_, _| ()), SettingState::On, reasons::PUBLISHED),
         (
             "not published",
@@ -253,7 +254,7 @@ fn old_jobs_are_deleted_oldest_first_after_they_were_rolled_up() {
             &setting,
             format!("people-{number}"),
             &crate::operator::resources::Trigger::Request,
-            Default::default(),
+            EmployeeSyncJobSpec::default(),
         );
         jobs.push(finished(made, JobPhase::Complete, reasons::COMPLETED, plus(now(), number)));
     }
