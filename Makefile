@@ -47,8 +47,9 @@ test-scenarios: tools ## Level 3: whole runs against the vendor emulators.
 	cargo test --locked --test scenarios
 
 .PHONY: test-scim
-test-scim: build ## Our SCIM emulator against a compliance suite nobody here wrote.
+test-scim: build ## SCIM against software nobody here wrote: a compliance suite for our emulator, a server for our client.
 	tests/emulators/scim_compliance.sh $(BIN)/rollcall-emulator
+	tests/emulators/scim_foreign.sh $(BIN)
 
 .PHONY: test-packaging
 test-packaging: cluster-up ## The charts: lint, schema, names, rights.
