@@ -40,8 +40,9 @@ pub fn admit(kind: &str, manifest: &mut Value) -> Vec<Invalid> {
         (None, Some(_)) => {}
     }
     if invalid.is_empty() {
-        let subject =
+        let mut subject =
             serde_json::json!({ "metadata": { "name": manifest["metadata"]["name"] }, "spec": manifest["spec"] });
+        drop_nulls(&mut subject);
         rules(schema, &subject, "", &mut invalid);
     }
     invalid

@@ -1,6 +1,5 @@
 //! `rollcall run` and `rollcall plan`: one run of a setting, here, with the engine and connectors that pods use.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,9 +7,10 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::export::{printable, record_document};
 use super::manifests::{ManifestError, Manifests};
 use super::output::{self, Format};
 use super::progress_bar::Bars;
@@ -313,25 +313,9 @@ fn print(name: &str, spec: EmployeeSyncJobSpec, finished: &Finished, outcomes: &
     document["apiVersion"] = API_VERSION.into();
     document["kind"] = "EmployeeSyncJob".into();
     if shows_records {
-        document["records"] = outcomes.iter().map(record).collect();
+        document["records"] = outcomes.iter().map(record_document).collect();
     }
     output::print(&output::document(&document, format));
-}
-
-/// A record as Plan and Show print it. It holds personal data: it goes to standard output, never to a cluster.
-pub(super) fn record(outcome: &Outcome) -> Value {
-    json!({
-        "stream": outcome.stream,
-        "sourceKey": outcome.source_key,
-        "targetId": outcome.target_id,
-        "result": outcome.result,
-        "action": outcome.action,
-        "code": outcome.code,
-        "reason": outcome.reason,
-        "message": outcome.message,
-        "fields": outcome.fields.expose(),
-        "defaulted": outcome.defaulted,
-    })
 }
 
 fn table(status: &EmployeeSyncJobStatus, outcomes: &[Outcome]) -> String {
@@ -366,16 +350,15 @@ fn is_worth_showing(outcome: &Outcome) -> bool {
 }
 
 fn row(outcome: &Outcome) -> Vec<String> {
-    let fields: BTreeMap<&String, &Value> = outcome.fields.expose().0.iter().collect();
-    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let fields: Vec<String> = outcome.fields.expose().0.iter().map(|(name, value)| format!("{name}={value}")).collect();
     vec![
         outcome.stream.clone(),
-        outcome.source_key.clone(),
+        printable(&outcome.source_key),
         outcome.action.map_or_else(String::new, |action| format!("{action:?}")),
         format!("{:?}", outcome.result),
         outcome.reason.clone(),
-        fields.join(" "),
-        outcome.message.clone(),
+        printable(&fields.join(" ")),
+        printable(&outcome.message),
     ]
 }
 

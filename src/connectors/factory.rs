@@ -86,6 +86,7 @@ fn cannot(config: &ProviderConfig, what: &str) -> ConnectorError {
 
 fn client(config: ProviderConfig) -> Result<Arc<Client>, ConnectorError> {
     let endpoints = endpoints(&config)?;
+    rate_classes(&config)?;
     let credentials = credentials(&config)?;
     Ok(Arc::new(Client::new(&ProviderConfig { credentials, ..config }, endpoints)?))
 }
@@ -117,6 +118,25 @@ pub(super) fn endpoints(config: &ProviderConfig) -> Result<BTreeMap<String, Url>
         Ok((name.clone(), parsed))
     };
     known.iter().map(url).collect()
+}
+
+/// A budget for a class that no request has would limit nothing.
+fn rate_classes(config: &ProviderConfig) -> Result<(), ConnectorError> {
+    let mut known: Vec<&str> = config.definition.rate_limits.classes.iter().map(|one| one.class.as_str()).collect();
+    known.push("default");
+    let Some(unknown) = config.rate_limits.iter().find(|limit| !known.contains(&limit.class.as_str())) else {
+        return Ok(());
+    };
+    known.sort_unstable();
+    known.dedup();
+    let text = format!(
+        "{}: spec.rateLimits: vendor {} has no class {}; known are: {}",
+        config.name,
+        config.definition.name,
+        unknown.class,
+        known.join(", ")
+    );
+    Err(ConnectorError::new(ErrorKind::Configuration, reasons::INVALID_SPEC, text))
 }
 
 fn is_base(url: &Url) -> bool {

@@ -1,6 +1,7 @@
 //! The admission table against the checks of local runs: they refuse what the API server and the operator refuse.
 
 #[path = "../cluster/cases/admission/table.rs"]
+#[allow(dead_code, reason = "shared with the cluster tests, which use the rest")]
 mod table;
 
 use rollcall::api::v1alpha1::{IntegrationProviderSpec, SyncSettingSpec};

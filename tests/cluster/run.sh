@@ -10,9 +10,8 @@ pack_images
 install_crds
 export ROLLCALL_TEST_IMAGE=$IMAGE ROLLCALL_TEST_EMULATOR_IMAGE=$EMULATOR_IMAGE ROLLCALL_TEST_OWN_CLUSTER=$OWN_CLUSTER
 export ROLLCALL_TEST_AUDIT_LOG=${OWN_CLUSTER:+${ROLLCALL_CLUSTER_DIR:-/var/lib/rollcall-cluster}/audit.log}
-# The admission table has one release of its own, whose namespace it fills with wrong objects.
-export ADMISSION_NAMESPACE=tenant-admission
-install_release acme "$ADMISSION_NAMESPACE"
+say "a release for the admission table"
+install_release adm admission
 say "tests"
 cd "$ROOT"
 cargo test --locked --test cluster -- --test-threads=1 "$@"

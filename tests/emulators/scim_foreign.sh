@@ -72,12 +72,15 @@ def of(name):
     return json.loads((own / f"default-{name}.json").read_text())
 
 
+def write(name, value):
+    (work / f"{name}.json").write_text(json.dumps(value))
+
+
 schemas = [s for s in of("schemas") if s["id"] != extension]
 schemas += [s for s in json.loads(vendors.read_text()) if s["id"] == extension]
 types = [t for t in of("resource-types") if t["id"] == "User"]
 types[0]["schemaExtensions"].append({"schema": extension, "required": False})
 config = of("service-provider-config")
-write = lambda name, value: (work / f"{name}.json").write_text(json.dumps(value))
 write("schemas", schemas)
 write("types", types)
 write("config-patch", config)
@@ -122,7 +125,7 @@ import json
 import re
 import subprocess
 import sys
-import urllib.error
+import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -142,7 +145,9 @@ def check(what, found, expected=True):
 
 
 def ask(url, bearer=None, data=None):
-    headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+    headers = {"Beta": "true"}  # Personio hides some lists without it.
+    if bearer:
+        headers["Authorization"] = f"Bearer {bearer}"
     with open_url(urllib.request.Request(url, data, headers), timeout=20) as answer:
         return json.load(answer)
 
@@ -253,7 +258,7 @@ def wanted():
         costs = sorted(job["cost_centers"], key=lambda cost: -cost["weight"])
         found[person["id"]] = {
             "active": person["status"] == "ACTIVE" and bool(person["email"]),
-            "userName": person["email"],
+            "userName": (person["email"] or "").lower(),
             "givenName": person["preferred_name"] or person["first_name"],
             "familyName": person["last_name"],
             "title": job["position"]["title"],
@@ -269,10 +274,13 @@ def wanted():
 # What the server says.
 
 def users():
-    page = ask(f"{scim}/Users?startIndex=1&count=1000", token)
-    rows = page.get("Resources", [])
-    check("the server lists everybody it counts", len(rows), page["totalResults"])
-    return {row["id"]: row for row in rows}
+    found = {}
+    while True:
+        page = ask(f"{scim}/Users?startIndex={len(found) + 1}", token)
+        found.update((row["id"], row) for row in page.get("Resources", []))
+        if not page.get("Resources") or len(found) >= page["totalResults"]:
+            assert len(found) == page["totalResults"]
+            return found
 
 
 def flat(rows):
@@ -285,7 +293,7 @@ def flat(rows):
         offices = [a.get("locality") for a in row.get("addresses", []) if a.get("type") == "work"]
         found[row["externalId"]] = {
             "active": row["active"],
-            "userName": row["userName"],
+            "userName": row["userName"].lower(),
             "givenName": row["name"]["givenName"],
             "familyName": row["name"]["familyName"],
             "title": row.get("title"),
@@ -299,19 +307,182 @@ def flat(rows):
 
 
 def requests():
-    """Method, path and status of everything that the server was asked so far."""
-    text = (work / "requests").read_text()
+    """Method, path and status of everything that the server was asked so far.
+
+    The server writes a line after it has answered, so this waits until no more lines come.
+    """
+    text, still = "", 0
+    for _ in range(100):
+        seen, text = text, (work / "requests").read_text()
+        still = still + 1 if text == seen else 0
+        if still == 4:
+            break
+        time.sleep(0.1)
     return re.findall(r'"([A-Z]+) (\S+) HTTP/1\.\d" (\d+)', text)
 
 
-def run(records, *more, folder="manifests"):
-    """Exit code, condition, code, counts and what the server was asked to write."""
+def run(what, code, *more, records="records", folder="manifests", exit_code=0):
+    """Runs Rollcall; gives its counts, and every request of the run that was no GET."""
     before = len(requests())
     done = subprocess.run([rollcall, "run", "-f", work / folder, "-o", "json", "--records",
                            work / records, *more], capture_output=True, text=True, timeout=120)
     asked = requests()[before:]
-    (work / "last.json").write_text(done.stdout)
-    if done.returncode:
-        print(done.stderr[-2000:], file=sys.stderr)
-    return done, asked, [request for request in asked if request[0] != "GET"]
+    status = json.loads(done.stdout)["status"] if done.stdout.startswith("{") else {}
+    check(f"{what}: exit code, phase and code", (done.returncode, status.get("phase"), status.get("code")),
+          (exit_code, "Error" if code == 400 else "Complete", code))
+    if done.returncode != exit_code:
+        print(done.stdout, done.stderr, asked, sep="\n", file=sys.stderr)
+    return status, asked, [request for request in asked if request[0] != "GET"]
 
+
+def counts(what, status, **named):
+    found = {key: value for key, value in status.get("counts", {}).items() if value and key not in
+             ("read", "considered", "unchanged", "skipped")}
+    check(f"{what}: {', '.join(f'{n} {key}' for key, n in named.items()) or 'nothing is done'}", found, named)
+
+
+def written(what, writes, creates, changes):
+    """The server took so many creates, and changes of these users and of nobody else."""
+    posts = [request for request in writes if request[0] == "POST"]
+    others = [request for request in writes if request[0] != "POST"]
+    check(f"{what}: the server took {creates} creates", [r[1:] for r in posts], [("/v2/Users", "201")] * creates)
+    # This server answers PATCH without a body.
+    verb, code = ("PATCH", "204") if mode == "patch" else ("PUT", "200")
+    check(f"{what}: the server took one {verb} for each of {len(changes)} users",
+          sorted(others), sorted((verb, f"/v2/Users/{key}", code) for key in changes))
+
+
+def as_in_personio(what, rows, people):
+    """Who works here has an account that says what Personio says; who left has none or a closed one."""
+    found = flat(rows)
+    active = {key: person for key, person in people.items() if person["active"]}
+    check(f"{what}: everybody who works here has an active account, nobody else has",
+          sorted(key for key, user in found.items() if user["active"]), sorted(active))
+    wrong = {key: (found.get(key), person) for key, person in active.items() if found.get(key) != person}
+    check(f"{what}: all accounts say what Personio says, managers by the server's identifiers", wrong, {})
+
+
+def control(**operation):
+    return ask(f"{personio}/_emulator/people", data=json.dumps(operation).encode())["changes"]
+
+
+def send(method, path, document):
+    body = json.dumps({key: value for key, value in document.items() if key != "meta"}).encode()
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/scim+json"}
+    open_url(urllib.request.Request(scim + path, body, headers, method=method), timeout=20).read()
+
+
+def edit(row, change):
+    """An administrator changes a user on the server."""
+    change(row)
+    send("PUT", f"/Users/{row['id']}", row)
+
+
+def by_external(rows):
+    return {row["externalId"]: row for row in rows.values()}
+
+
+# The tour.
+
+manifests("refused", "wrong")
+_, asked, _ = run("wrong token", 400, folder="refused", records="refused.db", exit_code=4)
+check("wrong token: the server refused it",
+      {status for _, path, status in asked if not path.endswith("/ServiceProviderConfig")}, {"401"})
+check("wrong token: nobody was created", users(), {})
+
+manifests("manifests", token)
+people = wanted()
+workers = [key for key, person in people.items() if person["active"]]
+check("some people lead and some have left", (len({p["manager"] for p in people.values()}) > 2,
+                                              len(workers) < len(people)), (True, True))
+# Somebody has an account already, made by hand: no externalId, and the login in capitals.
+by_hand = next(key for key in workers if people[key]["manager"])  # Leads others.
+send("POST", "/Users", {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "active": True,
+                        "userName": people[by_hand]["userName"].upper(),
+                        "name": {"givenName": "By", "familyName": "Hand"}})
+adopted = list(users())
+status, _, writes = run("first run", 201)
+counts("first run", status, created=len(workers) - 1, updated=1)
+first = users()
+# That account is linked after the others were created, so its reports get their manager later.
+reports = [key for key in workers if people[key]["manager"] == by_hand]
+written("first run", writes, len(workers) - 1, adopted + [by_external(first)[key]["id"] for key in reports])
+check("first run: the account made by hand is the person's", first[adopted[0]].get("externalId"), by_hand)
+check("first run: the server counts as many users", len(first), len(workers))
+as_in_personio("first run", first, people)
+
+status, asked, writes = run("second run", 204)
+counts("second run", status)
+check("second run: only GET was asked", writes, [])
+check("second run: the list came in several pages", len({r[1] for r in asked if "startIndex" in r[1]}) > 2)
+check("second run: all users and their versions are as before", users() == first)
+
+# Somebody adds to users what Rollcall does not look after.
+changes = control(op="change", count=5, seed=1)
+changed = [str(change["id"]) for change in changes]
+for key in changed:
+    def adorn(row):
+        row["nickName"] = "Nick"
+        row["emails"] = [{"value": "private@example.test", "type": "home"}]
+        row["addresses"].append({"type": "home", "locality": "Home"})
+        row[TRAVEL]["travelPolicy"] = "Board"
+    edit(by_external(first)[key], adorn)
+leads = {person["manager"] for person in people.values()}
+left = [key for key in workers if key not in changed and key not in leads][:2]
+control(op="leave", ids=[int(key) for key in left])
+joined = [str(change["id"]) for change in control(op="join", count=3)]
+before, people = people, wanted()
+differs = [key for key in changed if people[key] != before[key]]
+check("most changes concern mapped fields", len(differs) >= 3)
+ids = {key: row["id"] for key, row in by_external(first).items()}
+status, _, writes = run("after the changes", 201)
+counts("after the changes", status, created=3, updated=len(differs), disabled=2)
+written("after the changes", writes, 3, [ids[key] for key in differs + left])
+third = users()
+as_in_personio("after the changes", third, people)
+now = by_external(third)
+check("leavers are still there, with active false", [now[key]["active"] for key in left], [False, False])
+check("who joined is there", [now[key]["userName"].lower() for key in joined], [people[key]["userName"] for key in joined])
+check("what others wrote is still there",
+      [(row["nickName"], row["emails"][0]["value"], row["addresses"][-1]["locality"], row[TRAVEL]["travelPolicy"])
+       for row in (now[key] for key in changed)], [("Nick", "private@example.test", "Home", "Board")] * 5)
+check("nobody else was touched", [key for key, row in third.items() if key in first
+      and row["externalId"] not in changed + left and row["meta"] != first[key]["meta"]], [])
+
+status, _, writes = run("run after that", 204)
+counts("run after that", status)
+check("run after that: only GET was asked", writes, [])
+check("run after that: all users and their versions are as before", users() == third)
+
+# Somebody changes on the server what Rollcall looks after.
+head_of_all = next(key for key, person in people.items() if person["active"] and not person["manager"])
+moved, closed = [key for key in workers if key not in changed + left + [head_of_all]][:2]
+edit(now[head_of_all], lambda row: row[ENTERPRISE].update(manager={"value": ids[moved]}))
+edit(now[moved], lambda row: row.pop("addresses"))
+edit(now[closed], lambda row: row.update(title="Intern"))
+status, _, writes = run("after edits on the server", 200)
+counts("after edits on the server", status, updated=3)
+written("after edits on the server", writes, 0, [ids[key] for key in (head_of_all, moved, closed)])
+last = users()
+as_in_personio("after edits on the server", last, people)
+
+# Rollcall lost its records: it finds everybody again.
+status, asked, writes = run("one person without records", 204, "--key", closed, records="one.db")
+check("one person without records: nothing is written", writes, [])
+check("one person without records: looked up by filters", {p.split("=")[0] for _, p, _ in asked if "Users" in p},
+      {"/v2/Users?filter"})
+status, _, writes = run("everybody without records", 204, records="new.db")
+counts("everybody without records", status)
+check("everybody without records: nothing is written", writes, [])
+check("the server refused nothing but the wrong token", {r[2] for r in requests()} - {"200", "201", "204", "401"}, set())
+PYTHON
+    cat "$work/$mode/out"
+    passed=$((passed + $(grep -c '^ok ' "$work/$mode/out" || true)))
+    failed=$((failed + $(grep -c '^FAIL ' "$work/$mode/out" || true)))
+    if [ "$ended" -ne 0 ]; then
+        echo "FAIL $mode: the tour ended early"
+        failed=$((failed + 1))
+    fi
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -89,7 +89,7 @@ pub(super) async fn approve(cluster: &Cluster, command: &ApproveCommand) -> Resu
     if !command.wait.is_wanted(false) {
         return Ok(ExitCode::SUCCESS);
     }
-    follow(cluster, &command.what.setting, &name, &command.wait).await
+    follow(cluster, &name, &command.wait).await
 }
 
 /// Denies held actions.
@@ -156,7 +156,7 @@ fn is_yes(answer: &str) -> bool {
 }
 
 /// Waits until the approval has been carried out and prints the end of its Release job.
-async fn follow(cluster: &Cluster, setting: &str, name: &str, wait: &WaitArguments) -> Result<ExitCode, Problem> {
+async fn follow(cluster: &Cluster, name: &str, wait: &WaitArguments) -> Result<ExitCode, Problem> {
     let phase = |approval: &SyncApproval| approval.status.as_ref().map(|status| status.phase).unwrap_or_default();
     let is_finished = |approval: &SyncApproval| phase(approval) != ApprovalPhase::Pending;
     let progress = |approval: &SyncApproval| {
@@ -167,7 +167,7 @@ async fn follow(cluster: &Cluster, setting: &str, name: &str, wait: &WaitArgumen
     if let Some(job_name) = job_name
         && cluster.find::<EmployeeSyncJob>(&cluster.namespace, &job_name).await?.is_some()
     {
-        return job::follow(cluster, setting, &job_name, wait).await;
+        return job::follow(cluster, &job_name, wait).await;
     }
     let reason = ready(&approval).map(|ready| ready.reason.clone()).unwrap_or_default();
     let message = ready(&approval).map(|ready| ready.message.clone()).unwrap_or_default();

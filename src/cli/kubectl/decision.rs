@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 
-use super::ending::held_in_words;
+use super::ending::{command, held_in_words};
 use super::names;
 use super::problem::Problem;
 use crate::api::v1alpha1::{
@@ -27,9 +27,10 @@ pub(super) fn held(setting: &SyncSetting, asked: Option<&str>) -> Result<Held, P
     };
     match asked {
         Some(digest) if digest != held.digest => Err(Problem::Usage(format!(
-            "`{name}` does not hold {digest} but {} ({}): look at it again (kubectl rollcall status {name})",
+            "`{name}` does not hold {digest} but {} ({}): look at it again ({})",
             held.digest,
-            held_in_words(&held)
+            held_in_words(&held),
+            command(&setting.namespace().unwrap_or_default(), &format!("status {name}"))
         ))),
         _ => Ok(held),
     }
@@ -44,7 +45,8 @@ pub(super) fn question(setting: &SyncSetting, held: &Held, only: Option<&Approva
         lines.push(format!("why: {} {}", condition.reason, condition.message));
     }
     if let Some(run) = status.last_run.filter(|run| run.counts.held > 0) {
-        lines.push(format!("who: kubectl rollcall records {} --result Held", run.name));
+        let words = format!("records {} --result Held", run.name);
+        lines.push(format!("who: {}", command(&setting.namespace().unwrap_or_default(), &words)));
     }
     if let Some(limits) = only {
         let actions: Vec<String> = limits.actions.iter().map(|action| format!("{action:?}")).collect();

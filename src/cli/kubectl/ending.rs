@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use kube::ResourceExt;
+
 use crate::api::reasons::{self, Class};
-use crate::api::v1alpha1::{EmployeeSyncJobStatus, Held, JobPhase};
+use crate::api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobStatus, Held, JobPhase};
 
 /// Everything is as wanted.
 pub(super) const COMPLETE: u8 = 0;
@@ -34,24 +36,37 @@ pub(super) fn exit_code(status: &EmployeeSyncJobStatus) -> u8 {
 }
 
 /// The end of a run in a few lines, with what to do next.
-pub(super) fn summary(job: &str, setting: &str, status: &EmployeeSyncJobStatus) -> String {
-    let mut text = format!("{job}: {:?}", status.phase);
+pub(super) fn summary(job: &EmployeeSyncJob) -> String {
+    let status = job.status.clone().unwrap_or_default();
+    let (name, namespace) = (job.name_any(), job.namespace().unwrap_or_default());
+    let mut text = format!("{name}: {:?}", status.phase);
     if let Some(code) = status.code {
         push(&mut text, format_args!(" {code}"));
     }
     let reason = status.reason.as_deref().unwrap_or_default();
     push(&mut text, format_args!(" {reason}: {}\n", status.message.as_deref().unwrap_or_default()));
     if let Some(held) = status.held.as_ref().filter(|held| held.total() > 0) {
-        push(&mut text, format_args!("held: {}; approve: kubectl rollcall approve {setting}\n", held_in_words(held)));
+        let words = held_in_words(held);
+        if job.spec.type_.writes() {
+            let approve = command(&namespace, &format!("approve {}", job.spec.setting_ref.name));
+            push(&mut text, format_args!("held: {words}; approve: {approve}\n"));
+        } else {
+            push(&mut text, format_args!("a run would hold for approval: {words}\n"));
+        }
     }
-    let needs_look = exit_code(status) == RECORDS_FAILED;
+    let needs_look = exit_code(&status) == RECORDS_FAILED;
     if needs_look {
-        push(&mut text, format_args!("which records, and why: kubectl rollcall errors {job}\n"));
+        push(&mut text, format_args!("which records, and why: {}\n", command(&namespace, &format!("errors {name}"))));
     }
     if let Some(reason) = reasons::find(reason).filter(|_| status.phase == JobPhase::Error && !needs_look) {
         push(&mut text, format_args!("remedy: {}\n", reason.remedy));
     }
     text
+}
+
+/// A command of this plugin to copy, wherever the kubeconfig points.
+pub(super) fn command(namespace: &str, words: &str) -> String {
+    format!("kubectl rollcall -n {namespace} {words}")
 }
 
 /// What a job is at, in one line.
@@ -86,6 +101,7 @@ pub(super) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::v1alpha1::{EmployeeSyncJobSpec, JobType};
 
     fn ended(phase: JobPhase, reason: &str) -> EmployeeSyncJobStatus {
         EmployeeSyncJobStatus { phase, reason: Some(reason.into()), ..EmployeeSyncJobStatus::default() }
@@ -114,15 +130,30 @@ mod tests {
         }
     }
 
+    fn job(type_: JobType, status: EmployeeSyncJobStatus) -> EmployeeSyncJob {
+        let mut job = EmployeeSyncJob::new("j", EmployeeSyncJobSpec { type_, ..EmployeeSyncJobSpec::default() });
+        job.metadata.namespace = Some("hr".into());
+        job.spec.setting_ref.name = "people".into();
+        job.status = Some(status);
+        job
+    }
+
     #[test]
     fn the_summary_says_what_to_do_next() {
+        let failed = summary(&job(JobType::Sync, ended(JobPhase::Complete, reasons::COMPLETED_WITH_FAILURES)));
+        assert!(failed.contains("kubectl rollcall -n hr errors j"), "{failed}");
+        let error = summary(&job(JobType::Sync, ended(JobPhase::Error, reasons::UNKNOWN_VENDOR)));
+        assert!(error.contains("remedy: spec.vendor is not in the catalogue"), "{error}");
+    }
+
+    #[test]
+    fn what_a_run_holds_can_be_approved_but_not_what_a_plan_would_hold() {
         let mut status = ended(JobPhase::Complete, reasons::COMPLETED_WITH_HOLDS);
         status.held = Some(Held { disable: 4, ..Held::default() });
-        assert!(summary("j", "people", &status).contains("held: 4 disable; approve: kubectl rollcall approve people"));
-        let failed = ended(JobPhase::Complete, reasons::COMPLETED_WITH_FAILURES);
-        assert!(summary("j", "people", &failed).contains("kubectl rollcall errors j"));
-        let error = ended(JobPhase::Error, reasons::UNKNOWN_VENDOR);
-        assert!(summary("j", "people", &error).contains("remedy: spec.vendor is not in the catalogue"));
+        let run = summary(&job(JobType::Sync, status.clone()));
+        assert!(run.contains("held: 4 disable; approve: kubectl rollcall -n hr approve people"), "{run}");
+        let plan = summary(&job(JobType::Plan, status));
+        assert!(plan.contains("a run would hold for approval: 4 disable") && !plan.contains("approve:"), "{plan}");
     }
 
     #[test]

@@ -91,26 +91,21 @@ pub(super) async fn run(cluster: &Cluster, arguments: &JobArguments, type_: RunT
         let query = OutcomeQuery::default();
         // Without the records the end of the run is still worth printing.
         match run_lookup::outcomes(cluster, &arguments.records, &run, &query).await {
-            Ok(outcomes) => Ok(print(&arguments.setting, &job, Some((&outcomes, type_)), arguments.output)),
+            Ok(outcomes) => Ok(print(&job, Some((&outcomes, type_)), arguments.output)),
             Err(problem) => {
-                print(&arguments.setting, &job, None, arguments.output);
+                print(&job, None, arguments.output);
                 Err(problem)
             }
         }
     } else {
-        Ok(print(&arguments.setting, &job, None, arguments.output))
+        Ok(print(&job, None, arguments.output))
     }
 }
 
 /// Waits for a job that something else has made, and prints its end.
-pub(super) async fn follow(
-    cluster: &Cluster,
-    setting: &str,
-    name: &str,
-    wait: &WaitArguments,
-) -> Result<ExitCode, Problem> {
+pub(super) async fn follow(cluster: &Cluster, name: &str, wait: &WaitArguments) -> Result<ExitCode, Problem> {
     let job = watching::finished_job(cluster, name, wait).await?;
-    Ok(print(setting, &job, None, Format::Table))
+    Ok(print(&job, None, Format::Table))
 }
 
 async fn create(cluster: &Cluster, spec: EmployeeSyncJobSpec) -> Result<EmployeeSyncJob, Problem> {
@@ -159,7 +154,7 @@ fn document(job: &EmployeeSyncJob) -> serde_json::Value {
     document
 }
 
-fn print(setting: &str, job: &EmployeeSyncJob, records: Option<(&Vec<Outcome>, RunType)>, format: Format) -> ExitCode {
+fn print(job: &EmployeeSyncJob, records: Option<(&Vec<Outcome>, RunType)>, format: Format) -> ExitCode {
     let status = job.status.clone().unwrap_or_default();
     if records.is_some() {
         outcome_text::announce_personal_data();
@@ -174,7 +169,7 @@ fn print(setting: &str, job: &EmployeeSyncJob, records: Option<(&Vec<Outcome>, R
                 text = outcome_text::records(&shown) + "\n";
             }
         }
-        text.push_str(&ending::summary(&job.name_any(), setting, &status));
+        text.push_str(&ending::summary(job));
         output::print(&text);
     } else {
         let mut document = document(job);

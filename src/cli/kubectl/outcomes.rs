@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::super::export::{self, Sheet};
 use super::super::output::{self, Format};
 use super::cluster::Cluster;
+use super::ending;
 use super::outcome_text;
 use super::problem::Problem;
 use super::records_access;
@@ -237,10 +238,10 @@ pub(super) async fn explain(cluster: &Cluster, command: &ExplainCommand) -> Resu
     if found.is_empty() {
         return Err(Problem::Usage(format!(
             "none of the newest {} runs of `{}` met a record with this key: check the key (the source's own identifier, \
-             not an e-mail address) and whether the source delivers it: kubectl rollcall show {} --key ID",
+             not an e-mail address) and whether the source delivers it: {}",
             runs.len(),
             command.setting,
-            command.setting
+            ending::command(&cluster.namespace, &format!("show {} --key ID", command.setting))
         )));
     }
     outcome_text::announce_personal_data();

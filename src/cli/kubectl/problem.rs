@@ -66,6 +66,8 @@ where
             let message = format!("the answer is not what this version expects ({error}); update the plugin");
             return Problem::Refused { verb, resource, place, message };
         }
+        // The outer layer only says that a layer below it failed.
+        kube::Error::Service(error) => return Problem::Unreachable(with_causes(error.as_ref())),
         other => return Problem::Unreachable(with_causes(other)),
     };
     let message = status.message.clone();

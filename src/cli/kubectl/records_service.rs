@@ -24,7 +24,7 @@ const CA_KEY: &str = "ca.crt";
 const READER_ANNOTATION: &str = "rollcall.dev/records-reader";
 /// Audience that the service asks for.
 const AUDIENCE: &str = "rollcall-records";
-/// Life of the token; the shortest that Kubernetes allows (TokenRequest v1).
+/// Life of the token; the shortest that Kubernetes allows (API reference, `TokenRequestSpec`).
 const TOKEN_SECONDS: i64 = 600;
 /// Name of the Service's port.
 const PORT: &str = "https";

@@ -121,10 +121,11 @@ pub(super) async fn find(
     Ok(Run::from_history(scope, chosen))
 }
 
-/// The newest run of type Sync that has ended, since it looked at everybody; without one, the newest that has ended.
+/// The newest run of type Sync or Release that has ended, since these look at everybody; without one, the newest that
+/// has ended.
 fn newest(runs: &[RunRecord]) -> Option<&RunRecord> {
     let ended = || runs.iter().filter(|run| run.ended_at.is_some());
-    ended().find(|run| run.type_ == JobType::Sync).or_else(|| ended().next())
+    ended().find(|run| matches!(run.type_, JobType::Sync | JobType::Release)).or_else(|| ended().next())
 }
 
 /// The job is not in the cluster: old jobs are deleted, their records last longer.
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_ended_sync_is_meant_without_a_name() {
+    fn the_newest_ended_run_over_everybody_is_meant_without_a_name() {
         let runs = [run("d", JobType::Sync, false), run("c", JobType::Show, true), run("b", JobType::Sync, true)];
         assert_eq!(newest(&runs).map(|run| run.job.as_str()), Some("b"));
         assert_eq!(newest(&runs[..2]).map(|run| run.job.as_str()), Some("c"));

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use super::super::output;
-use super::ending::{held_in_words, progress, push};
+use super::ending::{command, held_in_words, progress, push};
 use super::time_text::{second, with_distance};
 use crate::api::v1alpha1::{
     Condition, Counts, DesiredState, EmployeeSyncJob, JobPhase, RunSummary, SyncSetting, SyncSettingStatus,
@@ -69,16 +69,13 @@ pub(super) fn one(setting: &SyncSetting, unfinished: Option<&[EmployeeSyncJob]>,
     }
     text.push_str("Last run\n");
     match &status.last_run {
-        Some(run) => push(&mut text, format_args!("{}", last_run(run, now))),
+        Some(run) => push(&mut text, format_args!("{}", last_run(run, &setting.namespace().unwrap_or_default(), now))),
         None => text.push_str("  none has ended yet\n"),
     }
     if let Some(held) = status.held.as_ref().filter(|held| held.total() > 0) {
-        let name = setting.name_any();
+        let (name, namespace) = (setting.name_any(), setting.namespace().unwrap_or_default());
         push(&mut text, format_args!("Held\n  {}\n  {}\n", held_in_words(held), held.digest));
-        push(
-            &mut text,
-            format_args!("  approve: kubectl rollcall approve {name}; deny: kubectl rollcall deny {name}\n"),
-        );
+        push(&mut text, format_args!("  approve: {}\n", command(&namespace, &format!("approve {name}"))));
     }
     if !status.history.is_empty() {
         text.push_str("History\n");
@@ -135,13 +132,13 @@ fn in_words(condition: &Condition) -> String {
     text
 }
 
-fn last_run(run: &RunSummary, now: Timestamp) -> String {
+fn last_run(run: &RunSummary, namespace: &str, now: Timestamp) -> String {
     let code = run.code.map_or_else(String::new, |code| format!(" {code}"));
     let ended = time(run.completion_time.as_ref(), now, "at an unknown time");
     let mut text =
         format!("  {} {:?}{code} {}, ended {ended}\n  {}\n", run.name, run.phase, run.reason, counts(&run.counts));
     if run.phase == JobPhase::Error || run.counts.failed + run.counts.conflicts > 0 {
-        push(&mut text, format_args!("  why: kubectl rollcall errors {}\n", run.name));
+        push(&mut text, format_args!("  why: {}\n", command(namespace, &format!("errors {}", run.name))));
     }
     text
 }
@@ -262,7 +259,7 @@ mod tests {
             "9 read, 1 out of scope, 8 considered: 5 created, 3 held",
             "(5m ago)",
             "3 disable",
-            "kubectl rollcall approve people",
+            "kubectl rollcall -n hr approve people",
             "RUN",
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");

@@ -35,7 +35,8 @@ impl Controller {
         let group = format!("{}={}", crate::api::labels::PROVIDER, provider.name());
         let mut pods = self.stores.pods.group(provider.namespace(), &group);
         pods.retain(|pod| pod.owner_uid.as_deref() == Some(provider.uid()));
-        Ok(ProviderObserved { definition: self.definitions.read(provider).await?, pods, defaults: self.pods.clone() })
+        let definition = self.definitions.read(provider).await?;
+        Ok(ProviderObserved { definition, pods, refused: None, defaults: self.pods.clone() })
     }
 
     pub(super) async fn observe_setting(&self, setting: &SyncSetting) -> Result<SettingObserved, ClusterError> {

@@ -14,12 +14,13 @@ use super::expect::{Expectations, Where};
 use super::key::{Key, Kind};
 use super::observe::{Reservation, Reservations, count_places};
 use super::queue::Queue;
-use crate::api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobStatus};
+use crate::api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobStatus, IntegrationProvider};
 use crate::operator::catalogue::Catalogue;
 use crate::operator::clock::Clock;
 use crate::operator::cluster::{Cluster, ClusterError, Regarding, Stored, Stores};
 use crate::operator::decide::{
-    Decision, JobObserved, OperatorAction, PodState, decide_approval, decide_job, decide_provider, decide_setting,
+    Decision, JobObserved, OperatorAction, PodState, ProviderObserved, decide_approval, decide_job, decide_provider,
+    decide_setting,
 };
 use crate::operator::metrics::Metrics;
 use crate::operator::resources::PodDefaults;
@@ -113,9 +114,7 @@ impl Controller {
                     self.definitions.forget(namespace, name);
                     return Ok(None);
                 };
-                let observed = self.observe_provider(&provider).await?;
-                let decision = decide_provider(&provider, &observed, now);
-                self.carry_out(key, provider.as_ref(), provider.status.as_ref(), decision).await
+                self.reconcile_provider(key, &provider, now).await
             }
             Kind::Setting => {
                 let Some(setting) = self.stores.settings.get(namespace, name) else { return Ok(None) };
@@ -135,6 +134,25 @@ impl Controller {
         }
     }
 
+    async fn reconcile_provider(
+        &self,
+        key: &Key,
+        provider: &IntegrationProvider,
+        now: Timestamp,
+    ) -> Result<Wake, ClusterError> {
+        let observed = self.observe_provider(provider).await?;
+        let decision = decide_provider(provider, &observed, now);
+        let starts = decision.actions.iter().any(|action| matches!(action, OperatorAction::CreatePod(_)));
+        match self.carry_out(key, provider, provider.status.as_ref(), decision).await {
+            Err(error) if starts => {
+                let observed = ProviderObserved { refused: Some(refusal(error)?), ..observed };
+                let decision = decide_provider(provider, &observed, now);
+                self.carry_out(key, provider, provider.status.as_ref(), decision).await
+            }
+            other => other,
+        }
+    }
+
     async fn reconcile_job(&self, key: &Key, job: &EmployeeSyncJob, now: Timestamp) -> Result<Wake, ClusterError> {
         let mut observed = self.observe_job(job).await?;
         let decision = self.decide_with_places(job, &mut observed, now);
@@ -142,12 +160,7 @@ impl Controller {
         match self.carry_out_job(key, job, decision).await {
             Err(error) if starts => {
                 self.reservations().remove(job.uid());
-                let refused = match &error {
-                    ClusterError::Taken { .. } => error.to_string(),
-                    ClusterError::Refused { message, .. } => message.clone(),
-                    _ => return Err(error),
-                };
-                let observed = JobObserved { pod: PodState::Refused(refused), ..observed };
+                let observed = JobObserved { pod: PodState::Refused(refusal(error)?), ..observed };
                 self.carry_out_job(key, job, decide_job(job, &observed, now)).await
             }
             other => other,
@@ -244,5 +257,14 @@ impl Controller {
             OperatorAction::DeleteJob(target) => self.cluster.delete_job(target).await?,
         }
         Ok(())
+    }
+}
+
+/// Why a pod will not be taken however often it is tried; any other error is given back.
+fn refusal(error: ClusterError) -> Result<String, ClusterError> {
+    match error {
+        ClusterError::Taken { .. } => Ok(error.to_string()),
+        ClusterError::Refused { message, .. } => Ok(message),
+        other => Err(other),
     }
 }

@@ -117,7 +117,8 @@ impl Pass<'_> {
     fn start(&self) -> Decision<SyncApprovalStatus> {
         let spec = &self.approval.spec;
         let Some(setting) = &self.observed.setting else {
-            let message = format!("SyncSetting {} does not exist in this namespace", spec.setting_ref.name);
+            let message =
+                format!("spec.settingRef: SyncSetting {} does not exist in this namespace", spec.setting_ref.name);
             return self.set(Phase::Pending, reasons::SETTING_NOT_FOUND, &message);
         };
         if self.observed.denied {

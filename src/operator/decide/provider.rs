@@ -40,6 +40,8 @@ pub struct ProviderObserved {
     pub definition: Result<Definition, Problem>,
     /// Its probe pods.
     pub pods: Vec<Arc<PodView>>,
+    /// Why the API server would not take its probe pod, in the pass that tried to create it.
+    pub refused: Option<String>,
     /// How pods are made.
     pub defaults: PodDefaults,
 }
@@ -118,7 +120,7 @@ impl Pass<'_> {
             }
             Some(pod) => match self.verdict(pod) {
                 Ok(verdict) => {
-                    self.end_probe(&mut decision, definition, &digest, pod, &verdict);
+                    self.end_probe(&mut decision, definition, &digest, pod.probe_token.clone(), &verdict);
                     decision.cleanup.extend(self.delete_pods(|other| other.name == name));
                 }
                 Err(wake_at) => {
@@ -126,7 +128,14 @@ impl Pass<'_> {
                     self.keep_status(&mut decision, definition, true);
                 }
             },
-            None => self.start_when_due(&mut decision, definition, &digest),
+            None => match &self.observed.refused {
+                Some(why) => {
+                    let text = format!("{}: spec.pod: the probe pod is refused: {why}", reasons::POD_CANNOT_START);
+                    let verdict = Verdict::failed(reasons::PROBE_FAILED, text);
+                    self.end_probe(&mut decision, definition, &digest, self.token().map(str::to_owned), &verdict);
+                }
+                None => self.start_when_due(&mut decision, definition, &digest),
+            },
         }
         decision
     }
@@ -206,7 +215,7 @@ impl Pass<'_> {
         decision: &mut Decision<IntegrationProviderStatus>,
         definition: &Definition,
         digest: &str,
-        pod: &PodView,
+        token: Option<String>,
         verdict: &Verdict,
     ) {
         let before = self.old.last_probe.as_ref().map_or(0, |last| last.consecutive_failures);
@@ -227,7 +236,6 @@ impl Pass<'_> {
             drafts.push(Draft::yes(type_, &verdict.reason, &verdict.message));
             self.report(decision, &verdict.reason, &verdict.message);
         }
-        let token = pod.probe_token.clone();
         self.set_status(decision, drafts, &definition.facts.capabilities, Some((last_probe, token)));
     }
 

@@ -20,6 +20,7 @@ fn fresh() -> IntegrationProvider {
 fn seen(pods: Vec<PodView>) -> ProviderObserved {
     let facts = ProviderFacts { capabilities: Vec::new(), digest: "one".into() };
     ProviderObserved {
+        refused: None,
         definition: Ok(Definition { source: DefinitionSource::Vendor("scim-generic".into()), facts }),
         pods: pods.into_iter().map(Arc::new).collect(),
         defaults: defaults(),
@@ -85,6 +86,20 @@ fn a_suspended_provider_keeps_its_verdict_and_is_not_probed() {
     assert_conditions_wellformed(&status.conditions);
     assert_eq!((status.phase, decision.actions.len(), decision.wake_at), (ProviderPhase::Ready, 0, None));
     assert!(is_true(&status.conditions, "Suspended"));
+}
+
+#[test]
+fn a_probe_pod_that_the_server_refuses_stalls_the_provider_and_is_not_tried_at_once() {
+    let refused = Some("spec.tolerations[0].operator: Unsupported value".to_owned());
+    let mut stalled = fresh();
+    stalled.status = decide_provider(&stalled, &ProviderObserved { refused, ..seen(vec![]) }, now()).status;
+    let found = &stalled.status.as_ref().unwrap().conditions;
+    assert_conditions_wellformed(found);
+    assert!(is_true(found, "Stalled"));
+    assert!(find(found, "Ready").unwrap().message.contains("spec.pod: the probe pod is refused: spec.tolerations"));
+    let later = decide_provider(&stalled, &seen(vec![]), plus(now(), 5));
+    assert_eq!((later.actions.len(), later.status), (0, None));
+    assert_eq!(later.wake_at, Some(plus(now(), 60)));
 }
 
 #[test]

@@ -23,7 +23,10 @@ impl Pass<'_> {
             return self.finish(&finish);
         }
         let Some(setting) = &self.observed.setting else {
-            let message = format!("SyncSetting {} does not exist in this namespace", self.job.spec.setting_ref.name);
+            let message = format!(
+                "spec.settingRef: SyncSetting {} does not exist in this namespace",
+                self.job.spec.setting_ref.name
+            );
             return self.finish(&JobEnd::failed(reasons::SETTING_NOT_FOUND, message));
         };
         let unapproved = || unapproved(&self.job.spec, &self.observed.approvals);

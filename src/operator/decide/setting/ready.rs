@@ -41,7 +41,8 @@ pub(super) fn of(setting: &SyncSetting, observed: &SettingObserved, problem: Opt
     let sides = [("source", &spec.source_ref, &observed.source), ("target", &spec.target_ref, &observed.target)];
     for (side, reference, provider) in &sides {
         if provider.is_none() {
-            let message = format!("{side} IntegrationProvider {} does not exist in this namespace", reference.name);
+            let message =
+                format!("spec.{side}Ref: IntegrationProvider {} does not exist in this namespace", reference.name);
             return Readiness::Pending(reasons::PROVIDER_NOT_FOUND, message);
         }
     }
