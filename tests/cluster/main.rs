@@ -3,10 +3,13 @@
 //! `tests/cluster/run.sh` prepares the cluster and starts this program, one test at a time. Each test has a namespace,
 //! a release and vendors of its own and removes them.
 #![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::pedantic,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "a test that cannot go on says so by ending; clippy does not see helpers as tests"
+    reason = "tests: names are sentences, and a failed expectation is the result"
 )]
 
 mod cases;

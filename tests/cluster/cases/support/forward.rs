@@ -54,7 +54,7 @@ async fn exchange(
     stream.flush().await.map_err(|error| text(&error))?;
     let mut received = Vec::new();
     while !is_whole(&received) {
-        let mut part = [0; 65_536];
+        let mut part = vec![0; 65_536];
         match stream.read(&mut part).await {
             Ok(0) => break,
             Ok(count) => received.extend_from_slice(&part[..count]),
