@@ -29,6 +29,11 @@ lint: tools ## Check format and lints.
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
+.PHONY: deny
+deny: ## Check licences, bans and sources of all dependencies (installs cargo-deny when it is missing).
+	command -v cargo-deny >/dev/null || env -u RUSTFLAGS -u CARGO_BUILD_TARGET cargo install cargo-deny --locked
+	cargo deny check bans licenses sources
+
 .PHONY: crds
 crds: build ## Generate crds/ and the CRD chart from the types.
 	mkdir -p crds
