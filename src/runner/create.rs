@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::StreamExt;
 
-use super::apply::{CHUNK, Course, WRITES_AT_ONCE, entries_with, resolve, settle_failure};
+use super::course::{CHUNK, Course, WRITES_AT_ONCE, entries_with, resolve, settle_failure};
 use super::finish::RunFailure;
 use super::input::RunInput;
 use super::ledger::{Done, Ledger};

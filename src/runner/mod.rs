@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod connect;
+mod course;
 mod create;
 mod finish;
 mod input;
