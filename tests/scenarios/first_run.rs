@@ -188,3 +188,22 @@ async fn drift_in_the_target_is_corrected() {
     assert_done(&finished, 200);
     assert_eq!(finished.result.counts.updated, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_lands_in_the_company_whose_name_the_value_map_gives() {
+    let mut world = World::with(people(60)).await;
+    assert_done(&world.run().await, 201);
+    let source = world.personio.state();
+    let target = world.travelperk.state();
+    let mut companies = std::collections::BTreeSet::new();
+    for account in target.accounts() {
+        let person = source.people.get(account.external_id().unwrap().parse().unwrap()).unwrap();
+        let entities = &source.people.catalogue.legal_entities;
+        let entity = crate::emulators::people::Catalogue::name(entities, person.current().legal_entity).unwrap();
+        let wanted = if entity.starts_with("Example Polska") { entity.to_uppercase() } else { entity.to_owned() };
+        let extension = &account.fields["urn:ietf:params:scim:schemas:extension:travelperk:2.0:User"];
+        assert_eq!(extension["invoiceProfiles"][0]["value"], wanted, "{}", account.id);
+        companies.insert(wanted);
+    }
+    assert!(companies.len() > 2, "several companies: {companies:?}");
+}
