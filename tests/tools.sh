@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Installs what the build and the tests need and this machine lacks: a C toolchain (SQLite and ring are compiled), the
-# rustfmt and clippy components, CA certificates.
+# Installs what the build and the tests need and this machine lacks: a C toolchain (SQLite and ring are compiled), Python
+# with virtual environments, OpenSSL's program, CA certificates, and the rustfmt and clippy components.
 set -euo pipefail
 
 missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v curl >/dev/null || missing+=(curl)
+command -v strip >/dev/null || missing+=(binutils)
+command -v openssl >/dev/null || missing+=(openssl)
+# Debian's python3 comes without what makes a virtual environment.
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 if ((${#missing[@]})); then
   if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
