@@ -33,7 +33,7 @@ enum Command {
     /// Run the controller (in a cluster).
     Operator(serve::OperatorArguments),
     /// Carry out one run or probe (started by the operator in a connector pod).
-    Connector,
+    Connector(serve::ConnectorArguments),
     /// Serve the records store to connector pods and `kubectl rollcall`.
     Records(serve::RecordsArguments),
     /// Print a completion script for a shell.
@@ -58,7 +58,7 @@ pub fn main() -> ExitCode {
         Command::Crds(arguments) => print_crds(arguments),
         Command::Definitions(arguments) => definitions::main(&arguments),
         Command::Operator(arguments) => serve::operator(arguments),
-        Command::Connector => serve::connector(),
+        Command::Connector(arguments) => serve::connector(&arguments),
         Command::Records(arguments) => serve::records(arguments),
         Command::Completion { shell } => {
             let mut script = Vec::new();

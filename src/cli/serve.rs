@@ -43,9 +43,17 @@ pub(super) fn cancel_on_signal(cancel: CancellationToken) {
     });
 }
 
+/// Arguments of `rollcall connector`.
+#[derive(Debug, Args)]
+pub struct ConnectorArguments {
+    /// error, warn, info, debug or trace.
+    #[arg(long, default_value_t = tracing::Level::INFO)]
+    log_level: tracing::Level,
+}
+
 /// `rollcall connector`: the program in a connector pod.
-pub(super) fn connector() -> ExitCode {
-    telemetry::start(tracing::Level::INFO);
+pub(super) fn connector(arguments: &ConnectorArguments) -> ExitCode {
+    telemetry::start(arguments.log_level);
     block_on(async {
         let cancel = CancellationToken::new();
         cancel_on_signal(cancel.clone());
@@ -96,7 +104,7 @@ pub struct OperatorArguments {
     /// Offer metrics with a namespace and name for each object.
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     metrics_per_object: bool,
-    /// error, warn, info, debug or trace.
+    /// error, warn, info, debug or trace; connector pods log at the same level.
     #[arg(long, default_value_t = tracing::Level::INFO)]
     log_level: tracing::Level,
 }
@@ -111,6 +119,7 @@ pub(super) fn operator(arguments: OperatorArguments) -> ExitCode {
             image: arguments.image,
             image_pull_policy: arguments.image_pull_policy,
             service_account: arguments.connector_service_account,
+            log_level: Some(arguments.log_level.to_string().to_lowercase()),
             records_url: arguments.records_url,
             records_ca_config_map: arguments.records_ca_config_map,
         },

@@ -22,6 +22,8 @@ pub struct PodDefaults {
     pub image_pull_policy: Option<String>,
     /// ServiceAccount of connector pods, unless a provider names another.
     pub service_account: Option<String>,
+    /// Log level of connector pods: the operator's own. None: their default.
+    pub log_level: Option<String>,
     /// Base URL of the records service.
     pub records_url: Option<String>,
     /// ConfigMap whose key `ca.crt` holds the certificate that the records service is checked against.

@@ -203,6 +203,11 @@ struct Frame {
     deadline: i64,
 }
 
+fn connector_arguments(defaults: &PodDefaults) -> Vec<String> {
+    let level = defaults.log_level.iter().map(|level| format!("--log-level={level}"));
+    std::iter::once("connector".to_owned()).chain(level).collect()
+}
+
 impl Frame {
     fn build(self, namespace: Option<String>, request: &PodRequest, volumes: Volumes, defaults: &PodDefaults) -> Pod {
         let Self { name, owner, labels: own_labels, annotations, settings, deadline } = self;
@@ -230,7 +235,7 @@ impl Frame {
                 name: "connector".into(),
                 image: Some(defaults.image.clone()),
                 image_pull_policy: defaults.image_pull_policy.clone(),
-                args: Some(vec!["connector".into()]),
+                args: Some(connector_arguments(defaults)),
                 resources: Some(settings.resources.clone().unwrap_or_else(default_resources)),
                 security_context: Some(container_security()),
                 termination_message_path: Some(paths::TERMINATION_MESSAGE.into()),

@@ -33,6 +33,17 @@ fn with_records() -> PodDefaults {
     }
 }
 
+#[test]
+fn connectors_log_at_the_level_of_the_operator() {
+    let loud = PodDefaults { log_level: Some("trace".into()), ..with_records() };
+    let definition = DefinitionSource::Vendor("scim-generic".into());
+    let probe = ProbePod { provider: &secured("hr"), definition: &definition, digest: "0123456789abcdef", token: None };
+    let arguments = |defaults: &PodDefaults| probe_pod(&probe, defaults).spec.unwrap().containers[0].args.clone();
+
+    assert_eq!(arguments(&loud), Some(vec!["connector".into(), "--log-level=trace".into()]));
+    assert_eq!(arguments(&with_records()), Some(vec!["connector".into()]));
+}
+
 fn run() -> Pod {
     let (source, target) = (secured("hr"), secured("travel"));
     let definition = DefinitionSource::Vendor("scim-generic".into());
