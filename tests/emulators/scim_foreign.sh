@@ -168,7 +168,7 @@ definition = f"""\
 name: foreign
 title: A SCIM server from elsewhere
 kind: scim2
-documentation: [https://pypi.org/project/scim2-server/]
+documentation: [https://scim2-server.readthedocs.io/]
 endpoints:
   scim: {{description: SCIM 2.0.}}
 credentials:
