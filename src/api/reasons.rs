@@ -57,7 +57,6 @@ reasons! {
     PUBLISHED = "Published", Expected, "The setting is published.";
     SWITCHED_OFF = "SwitchedOff", Expected, "spec.state is Off.";
     ACTIVE = "Active", Expected, "The setting is switched on.";
-    NOT_CHECKED = "NotChecked", Transient, "The object has not been looked at yet.";
     SCHEDULE_SKIPPED = "ScheduleSkipped", Transient, "A scheduled time passed without a run: another run was unfinished, or it came too late.";
     // Waiting and running.
     WAITING_FOR_PROVIDER = "WaitingForProvider", Transient, "A provider is not Ready or is suspended; the job starts when it is.";
@@ -94,7 +93,6 @@ reasons! {
     // Records: done.
     CREATED = "Created", Expected, "The record was created.";
     UPDATED = "Updated", Expected, "The record was changed.";
-    ENABLED = "Enabled", Expected, "The record was enabled again.";
     DISABLED = "Disabled", Expected, "The record was disabled.";
     DELETED = "Deleted", Expected, "The record was deleted.";
     ADOPTED = "Adopted", Expected, "The record existed in the target, was unclaimed, and is linked now.";
@@ -118,7 +116,6 @@ reasons! {
     ALREADY_GONE = "AlreadyGone", Expected, "The record is gone from both systems; its link is dropped.";
     OUT_OF_SCOPE = "OutOfScope", Expected, "The stream's scope is false for the record; the message has the clause.";
     NOT_ELIGIBLE = "NotEligible", Expected, "The selected record is not in scope.";
-    RUN_STOPPED = "RunStopped", Transient, "The run ended before this record's turn; the next run does it.";
     // Records: held.
     FIRST_RUN = "FirstRun", Actionable, "publish is Manual and no plan has been approved yet.";
     RULES_CHANGED = "RulesChanged", Actionable, "Scope or match rules have changed since the last approval.";

@@ -12,3 +12,4 @@ mod value;
 
 pub use compile::{CompiledSetting, Problem, compile};
 pub use plan::{PlanInput, PlanOutcome, Published, StreamInput, plan};
+pub(crate) use value::hexadecimal;

@@ -9,6 +9,7 @@ mod tests;
 use ring::digest::{SHA256, digest};
 
 use crate::api::v1alpha1::IntegrationProviderSpec;
+use crate::engine::hexadecimal;
 
 pub use job::{Trigger, due_job_name, new_job, release_job_name, requested_job_name, scheduled_job_name};
 pub use pod::{PodProvider, ProbePod, RunPod, probe_pod, run_pod, run_pod_hash};
@@ -32,11 +33,7 @@ pub struct PodDefaults {
 
 /// SHA-256 of a text, as hexadecimal digits.
 pub fn sha256_hex(text: &str) -> String {
-    use std::fmt::Write as _;
-    digest(&SHA256, text.as_bytes()).as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hexadecimal(digest(&SHA256, text.as_bytes()).as_ref())
 }
 
 /// The first `digits` hexadecimal digits of the SHA-256 of a text.
