@@ -9,15 +9,15 @@
 FROM docker.io/library/rust:1.95-slim-bookworm AS build
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
+COPY crates crates
 COPY src src
 COPY config/definitions config/definitions
-COPY tests/emulators tests/emulators
 # A named target keeps the static flag away from build scripts and procedural macros, which cannot be linked with it.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     target="$(uname -m)-unknown-linux-gnu" && \
     export RUSTFLAGS='-C target-feature=+crt-static' && \
-    cargo build --release --locked --target "$target" --bin rollcall --bin rollcall-emulator && \
+    cargo build --release --locked --workspace --target "$target" --bin rollcall --bin rollcall-emulator && \
     cp "target/$target/release/rollcall" "target/$target/release/rollcall-emulator" /
 
 FROM scratch AS emulator

@@ -14,7 +14,7 @@ help: ## List the targets.
 
 .PHONY: build
 build: tools ## Build the programs.
-	cargo build --locked
+	cargo build --locked --workspace --bins
 
 .PHONY: tools
 tools:
@@ -22,12 +22,12 @@ tools:
 
 .PHONY: fmt
 fmt: ## Format the code.
-	cargo fmt
+	cargo fmt --all
 
 .PHONY: lint
 lint: tools ## Check format and lints.
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 .PHONY: deny
 deny: ## Check licences, bans and sources of all dependencies (installs cargo-deny when it is missing).
@@ -45,16 +45,16 @@ test: lint test-unit test-scenarios test-scim test-packaging test-cluster ## Run
 
 .PHONY: test-unit
 test-unit: tools ## Levels 1 and 2: pure code, and the controllers against an in-process API server.
-	cargo test --locked --lib --bins --test behaviour
+	cargo test --locked --workspace --lib --bins --test behaviour --test selftest
 
 .PHONY: test-scenarios
 test-scenarios: tools ## Level 3: whole runs against the vendor emulators.
-	cargo test --locked --test scenarios
+	cargo test --locked --workspace --test scenarios
 
 .PHONY: test-scim
 test-scim: build ## SCIM against software nobody here wrote: a compliance suite for our emulator, a server for our client.
-	tests/emulators/scim_compliance.sh $(BIN)/rollcall-emulator
-	tests/emulators/scim_foreign.sh $(BIN)
+	crates/emulators/scim_compliance.sh $(BIN)/rollcall-emulator
+	crates/emulators/scim_foreign.sh $(BIN)
 
 .PHONY: test-packaging
 test-packaging: cluster-up ## The charts: lint, schema, names, rights.

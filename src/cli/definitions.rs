@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::{self, Format};
-use crate::definitions::{catalogue, parse};
+use rollcall_engine::definitions::{catalogue, parse};
 
 /// Arguments of `rollcall definitions`.
 #[derive(Debug, Args)]

@@ -10,8 +10,8 @@ use std::path::Path;
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 use serde_json::{Value, json};
 
-use crate::api::reasons::{self, Class};
 use crate::records::{Outcome, OutcomeResult};
+use rollcall_api::reasons::{self, Class};
 
 #[cfg(test)]
 pub(in crate::cli) mod tests;

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::api::API_VERSION;
-use crate::api::v1alpha1::{CaKind, IntegrationProvider, SyncSetting};
-use crate::api::validation;
-use crate::redacted::Redacted;
+use rollcall_api::API_VERSION;
+use rollcall_api::v1alpha1::{CaKind, IntegrationProvider, SyncSetting};
+use rollcall_engine::admission;
+use rollcall_engine::redacted::Redacted;
 
 /// Largest manifest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -180,7 +180,7 @@ fn unique<T>(map: &mut BTreeMap<String, T>, name: String, value: T, place: &str)
 
 /// Checks an object against its CRD and reads it.
 fn admitted<T: serde::de::DeserializeOwned>(kind: &str, mut object: Value, place: &str) -> Result<T, ManifestError> {
-    let invalid = validation::admit(kind, &mut object);
+    let invalid = admission::admit(kind, &mut object);
     if !invalid.is_empty() {
         let lines: Vec<String> = invalid.iter().map(|one| format!("\n  {one}")).collect();
         return Err(ManifestError(format!("{place} is not valid:{}", lines.concat())));

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{definitions, output, run, serve};
-use crate::api::crds;
+use rollcall_api::crds;
 
 /// Keeps people data in step between HR, payroll, benefits, travel, learning and school systems.
 #[derive(Debug, Parser)]

@@ -15,17 +15,17 @@ use super::manifests::{ManifestError, Manifests};
 use super::output::{self, Format};
 use super::progress_bar::Bars;
 use super::serve;
-use crate::api::reasons;
-use crate::api::v1alpha1::{
-    EmployeeSyncJob, EmployeeSyncJobSpec, IntegrationProvider, JobPhase, JobType, LocalReference, Release, Selector,
-    SyncSetting,
-};
-use crate::api::{API_VERSION, v1alpha1::EmployeeSyncJobStatus};
 use crate::connectors::factory;
-use crate::contract::{DefinitionSource, ExitCode as RunExit, JobEnd, ProviderRequest};
 use crate::records::store::{MasterKey, SqliteStore};
 use crate::records::{Outcome, OutcomeQuery, Records, Scope};
 use crate::runner::{self, Finished, RunFailure, RunInput, connect};
+use rollcall_api::contract::{DefinitionSource, ExitCode as RunExit, JobEnd, ProviderRequest};
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{
+    EmployeeSyncJob, EmployeeSyncJobSpec, IntegrationProvider, JobPhase, JobType, LocalReference, Release, Selector,
+    SyncSetting,
+};
+use rollcall_api::{API_VERSION, v1alpha1::EmployeeSyncJobStatus};
 
 /// Local runs have no uid; their records belong to namespace, setting and this word.
 const LOCAL: &str = "local";
@@ -165,7 +165,7 @@ async fn prepare(arguments: &RunArguments) -> Result<Prepared, String> {
     let mut document = json!({
         "metadata": { "name": "local" }, "spec": serde_json::to_value(&spec).unwrap_or_default()
     });
-    if let Some(invalid) = crate::api::validation::admit("EmployeeSyncJob", &mut document).first() {
+    if let Some(invalid) = rollcall_engine::admission::admit("EmployeeSyncJob", &mut document).first() {
         return Err(format!("arguments: {invalid}"));
     }
     let source = Side::of(&manifests, &setting.spec.source_ref.name, "spec.sourceRef.name").map_err(text)?;
@@ -362,7 +362,7 @@ fn row(outcome: &Outcome) -> Vec<String> {
     ]
 }
 
-/// Exit codes of DESIGN 9.
+/// The exit codes that docs/command-line.md lists.
 fn exit_code(finished: &Finished) -> ExitCode {
     ExitCode::from(match finished.exit {
         RunExit::Done => 0,

@@ -33,7 +33,7 @@ pub enum ErrorKind {
 pub struct ConnectorError {
     /// What can be done about it.
     pub kind: ErrorKind,
-    /// One word of [`crate::api::reasons`].
+    /// One word of [`rollcall_api::reasons`].
     pub reason: &'static str,
     /// For people.
     pub message: String,
@@ -52,7 +52,7 @@ impl ConnectorError {
         use ErrorKind::{Configuration, Conflict, NotFound, Rejected, Unsupported};
         if matches!(self.kind, NotFound | Rejected | Conflict | Unsupported) {
             self.kind = Configuration;
-            self.reason = crate::api::reasons::INVALID_SPEC;
+            self.reason = rollcall_api::reasons::INVALID_SPEC;
             self.message.push_str("; check spec.endpoints, and that the definition is right for this system");
         }
         self

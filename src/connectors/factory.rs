@@ -9,10 +9,10 @@ use super::http::Client;
 use super::rest::RestSource;
 use super::target::VendorTarget;
 use super::{ConnectorError, ErrorKind, Source, Target};
-use crate::api::reasons;
-use crate::api::v1alpha1::{RateLimit, RetryPolicy};
-use crate::definitions::{RequestPurpose, VendorDefinition};
-use crate::redacted::Redacted;
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{RateLimit, RetryPolicy};
+use rollcall_engine::definitions::{RequestPurpose, VendorDefinition};
+use rollcall_engine::redacted::Redacted;
 
 /// One provider as a connector needs it.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ pub(super) fn endpoints(config: &ProviderConfig) -> Result<BTreeMap<String, Url>
             names.join(", ")
         )));
     }
-    let url = |(name, endpoint): (&String, &crate::definitions::Endpoint)| {
+    let url = |(name, endpoint): (&String, &rollcall_engine::definitions::Endpoint)| {
         let given = config.endpoints.get(name).or(endpoint.default.as_ref()).ok_or_else(|| {
             invalid(format!("{}: spec.endpoints.{name} is missing; the vendor has no common URL", config.name))
         })?;
@@ -150,7 +150,7 @@ fn is_base(url: &Url) -> bool {
 
 /// The credentials that the definition names, none of them empty.
 pub(super) fn credentials(config: &ProviderConfig) -> Result<BTreeMap<String, Redacted<String>>, ConnectorError> {
-    let take = |(key, credential): (&String, &crate::definitions::Credential)| {
+    let take = |(key, credential): (&String, &rollcall_engine::definitions::Credential)| {
         let value = config.credentials.get(key).map(|value| value.expose().trim()).filter(|value| !value.is_empty());
         let value = value.ok_or_else(|| {
             ConnectorError::new(

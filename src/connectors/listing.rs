@@ -1,4 +1,4 @@
-//! Reads lists page by page, and proves that they are complete (DESIGN 6.1).
+//! Reads lists page by page, and proves that they are complete.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,9 +8,9 @@ use url::Url;
 use super::http::{Answer, Call, Client};
 use super::value::identifier;
 use super::{ConnectorError, ErrorKind, Progress};
-use crate::api::reasons;
-use crate::definitions::{JsonPath, ListSpec, Paging, RequestPurpose};
-use crate::engine::model::ReadProof;
+use rollcall_api::reasons;
+use rollcall_engine::definitions::{JsonPath, ListSpec, Paging, RequestPurpose};
+use rollcall_engine::model::ReadProof;
 
 /// Most pages of one pass.
 const MAX_PAGES: i64 = 20_000;

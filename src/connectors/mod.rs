@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 
-use crate::engine::model::{Fields, Read, SourceRecord, TargetRecord};
+use rollcall_engine::model::{Fields, Read, SourceRecord, TargetRecord};
 
 mod error;
 pub mod factory;

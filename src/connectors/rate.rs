@@ -8,8 +8,8 @@ use http::HeaderMap;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 
-use crate::api::v1alpha1::RateLimit;
-use crate::definitions::{RateHeaders, RateLimits};
+use rollcall_api::v1alpha1::RateLimit;
+use rollcall_engine::definitions::{RateHeaders, RateLimits};
 
 /// After a 429 the pace is halved, but never below this part of the configured rate.
 const SLOWEST: f64 = 1.0 / 16.0;

@@ -9,9 +9,9 @@ use super::http::Client;
 use super::rest::RestTarget;
 use super::scim2::{ScimTarget, ServerFeatures};
 use super::{ConnectorError, ErrorKind, Progress, Target, factory};
-use crate::api::reasons;
-use crate::definitions::TargetStream;
-use crate::engine::model::{Fields, Read, TargetRecord};
+use rollcall_api::reasons;
+use rollcall_engine::definitions::TargetStream;
+use rollcall_engine::model::{Fields, Read, TargetRecord};
 
 /// A system that is written to.
 pub(crate) struct VendorTarget {

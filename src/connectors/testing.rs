@@ -12,9 +12,9 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::factory::ProviderConfig;
-use crate::api::v1alpha1::{RateLimit, RetryPolicy};
-use crate::definitions::catalogue;
-use crate::redacted::Redacted;
+use rollcall_api::v1alpha1::{RateLimit, RetryPolicy};
+use rollcall_engine::definitions::catalogue;
+use rollcall_engine::redacted::Redacted;
 
 /// One answer of the script.
 #[derive(Clone)]

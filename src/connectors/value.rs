@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::definitions::schema::{FieldSchema, FieldType};
+use rollcall_engine::definitions::schema::{FieldSchema, FieldType};
 
 /// The value in the form of its type; null when the system has none (an empty text is none). None: it has a shape that
 /// the type cannot have.

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use super::resources::sha256_hex;
-use crate::api::reasons;
-use crate::api::v1alpha1::{Capability, SyncSettingSpec};
-use crate::contract::DefinitionSource;
-use crate::definitions::{VendorDefinition, catalogue, parse};
-use crate::engine::compile;
+use rollcall_api::contract::DefinitionSource;
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{Capability, SyncSettingSpec};
+use rollcall_engine::compile;
+use rollcall_engine::definitions::{VendorDefinition, catalogue, parse};
 
 /// What a vendor definition says about a provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct ProviderFacts {
 /// Why a definition cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// One word of [`crate::api::reasons`].
+    /// One word of [`rollcall_api::reasons`].
     pub reason: &'static str,
     /// The same for people: place, rule, remedy.
     pub message: String,

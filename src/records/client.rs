@@ -22,8 +22,8 @@ use super::wire::{
     RenewRequest, RunsRequest,
 };
 use super::{Batch, Intent, Outcome, OutcomeQuery, Records, RunRecord, Scope, SettingRecord, StoreError};
-use crate::engine::model::Link;
-use crate::redacted::Redacted;
+use rollcall_engine::model::Link;
+use rollcall_engine::redacted::Redacted;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer than the service's own limit, so that its answer is heard.

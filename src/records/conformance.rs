@@ -5,8 +5,8 @@ use super::fixtures::{FixedClock, at, ended, intent, link, outcome, run, scope};
 use super::service::testing::TestService;
 use super::store::SqliteStore;
 use super::{Batch, LOCK_SECONDS, OutcomeQuery, OutcomeResult, Records, Scope, SettingRecord, StoreError};
-use crate::api::v1alpha1::Held;
-use crate::engine::model::Provenance;
+use rollcall_api::v1alpha1::Held;
+use rollcall_engine::model::Provenance;
 
 /// One implementation with the clock of its store.
 struct Subject {

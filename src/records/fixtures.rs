@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::clock::Clock;
 use super::{Intent, Outcome, OutcomeResult, RunRecord, Scope};
-use crate::api::v1alpha1::{Action, Counts, JobType};
-use crate::engine::model::{Fields, Link, Provenance};
-use crate::redacted::Redacted;
+use rollcall_api::v1alpha1::{Action, Counts, JobType};
+use rollcall_engine::model::{Fields, Link, Provenance};
+use rollcall_engine::redacted::Redacted;
 
 /// Start of test time.
 pub(crate) const START: i64 = 1_790_000_000;

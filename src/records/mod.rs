@@ -15,9 +15,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::api::v1alpha1::{Action, Counts, Held, JobType};
-use crate::engine::model::{Fields, Link};
-use crate::redacted::Redacted;
+use rollcall_api::v1alpha1::{Action, Counts, Held, JobType};
+use rollcall_engine::model::{Fields, Link};
+use rollcall_engine::redacted::Redacted;
 
 /// Whose records are meant. Links and holds belong to the setting's uid, so that a setting that was deleted and made
 /// again under the same name starts afresh.
@@ -51,7 +51,7 @@ pub struct RunRecord {
     pub ended_at: Option<Timestamp>,
     /// 201, 200, 204 or 400, once ended.
     pub code: Option<i32>,
-    /// One word of [`crate::api::reasons`], once ended.
+    /// One word of [`rollcall_api::reasons`], once ended.
     pub reason: Option<String>,
     /// How many records met which end.
     pub counts: Counts,
@@ -73,7 +73,7 @@ pub struct Outcome {
     pub action: Option<Action>,
     /// 201, 200, 204 or 400.
     pub code: i32,
-    /// One word of [`crate::api::reasons`].
+    /// One word of [`rollcall_api::reasons`].
     pub reason: String,
     /// For people; names fields and rules, never values.
     pub message: String,

@@ -10,10 +10,10 @@ use super::finish::RunFailure;
 use super::input::RunInput;
 use super::ledger::{Done, Ledger, result_of};
 use super::progress::RunProgress;
-use crate::api::reasons;
-use crate::api::v1alpha1::Action;
 use crate::connectors::{ConnectorError, ErrorKind};
-use crate::engine::model::{Entry, Fields, Plan, StreamPlan, Verdict};
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::Action;
+use rollcall_engine::model::{Entry, Fields, Plan, StreamPlan, Verdict};
 
 /// How often a write with an unknown outcome that can be repeated without harm is repeated.
 const REPEATS: usize = 2;
@@ -171,7 +171,7 @@ fn settle_change(
 }
 
 fn note_link(stream: &str, entry: &Entry, id: &str, action: Action, ledger: &mut Ledger) {
-    use crate::engine::model::Provenance;
+    use rollcall_engine::model::Provenance;
     match action {
         Action::Delete => ledger.unlink(stream, &entry.source_key),
         Action::Disable => ledger.mark_disabled(stream, &entry.source_key, id, true),

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use ring::digest;
 
 use super::finish::RunFailure;
-use crate::api::v1alpha1::SyncSettingSpec;
 use crate::connectors::factory::ProviderConfig;
-use crate::contract::{DefinitionSource, ProviderRequest};
-use crate::definitions::{VendorDefinition, catalogue, parse};
-use crate::engine::compile::{CompiledSetting, compile};
-use crate::redacted::Redacted;
+use rollcall_api::contract::{DefinitionSource, ProviderRequest};
+use rollcall_api::v1alpha1::SyncSettingSpec;
+use rollcall_engine::compile::{CompiledSetting, compile};
+use rollcall_engine::definitions::{VendorDefinition, catalogue, parse};
+use rollcall_engine::redacted::Redacted;
 
 /// Credentials by key.
 pub type Credentials = BTreeMap<String, Redacted<String>>;

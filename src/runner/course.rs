@@ -6,11 +6,11 @@ use tokio_util::sync::CancellationToken;
 use super::finish::RunFailure;
 use super::ledger::{Done, Ledger};
 use super::progress::{RunProgress, Stage};
-use crate::api::reasons;
-use crate::api::v1alpha1::Action;
 use crate::connectors::{ConnectorError, ErrorKind};
-use crate::engine::model::{Entry, Fields, Plan, References, StreamPlan};
 use crate::records::OutcomeResult;
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::Action;
+use rollcall_engine::model::{Entry, Fields, Plan, References, StreamPlan};
 
 /// How many writes are under way at once; the provider's rate budget limits them further.
 pub(super) const WRITES_AT_ONCE: usize = 8;

@@ -10,12 +10,12 @@ use super::finish::RunFailure;
 use super::input::RunInput;
 use super::ledger::{Done, Ledger};
 use super::read::{Answered, find_by_rules};
-use crate::api::reasons;
-use crate::api::v1alpha1::{Action, SyncMode};
 use crate::connectors::{ConnectorError, ErrorKind};
-use crate::engine::model::{Entry, Fields, Provenance, References, StreamPlan, TargetRecord, Verdict};
-use crate::engine::plan::match_values_of;
 use crate::records::{Intent, OutcomeResult};
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{Action, SyncMode};
+use rollcall_engine::model::{Entry, Fields, Provenance, References, StreamPlan, TargetRecord, Verdict};
+use rollcall_engine::plan::match_values_of;
 
 /// How often a create is sent again after a look-up has shown that it had no effect.
 const REPEATS: usize = 2;

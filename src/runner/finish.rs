@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::input::RunInput;
 use super::is_whole;
 use super::ledger::Ledger;
-use crate::api::reasons;
-use crate::api::v1alpha1::{Counts, Held, PlanStatus, PublishPolicy, ReadStatus};
 use crate::connectors::{ConnectorError, ErrorKind};
-use crate::contract::{CONTRACT_VERSION, ExitCode, RunResult};
-use crate::engine::model::Plan;
 use crate::records::{SettingRecord, StoreError};
+use rollcall_api::contract::{CONTRACT_VERSION, ExitCode, RunResult};
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{Counts, Held, PlanStatus, PublishPolicy, ReadStatus};
+use rollcall_engine::model::Plan;
 
 /// The end of an attempt.
 #[derive(Clone, Debug, PartialEq)]
@@ -234,7 +234,7 @@ fn exit_code(counts: &Counts) -> ExitCode {
     }
 }
 
-/// 201, 200 or 204 (DESIGN 4.3); a run that only looks changes nothing.
+/// 201, 200 or 204; a run that only looks changes nothing.
 fn success_code(counts: &Counts, wrote: bool) -> i32 {
     match (wrote, counts.created, counts.changed()) {
         (false, ..) | (true, 0, 0) => 204,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::api::v1alpha1::{JobType, Release, Selector, SyncSettingSpec};
 use crate::connectors::{Source, Target};
-use crate::engine::compile::CompiledSetting;
 use crate::records::{Records, Scope};
+use rollcall_api::v1alpha1::{JobType, Release, Selector, SyncSettingSpec};
+use rollcall_engine::compile::CompiledSetting;
 
 /// One attempt of one run.
 pub struct RunInput {

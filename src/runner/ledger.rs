@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use super::finish::RunFailure;
 use super::input::RunInput;
 use super::read::Answered;
-use crate::api::reasons;
-use crate::api::v1alpha1::{Counts, ReadStatus};
-use crate::engine::model::{Entry, Fields, Link, Plan, Provenance, Verdict};
-use crate::engine::plan::StreamInput;
 use crate::records::{Batch, Outcome, OutcomeResult};
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{Counts, ReadStatus};
+use rollcall_engine::model::{Entry, Fields, Link, Plan, Provenance, Verdict};
+use rollcall_engine::plan::StreamInput;
 
 /// How many outcomes are stored in one transaction.
 const BATCH: usize = 200;
@@ -133,7 +133,7 @@ impl Ledger {
         stream: &str,
         source_key: &str,
         answered: &'a Answered,
-    ) -> Result<Option<&'a crate::engine::model::TargetRecord>, &'static str> {
+    ) -> Result<Option<&'a rollcall_engine::model::TargetRecord>, &'static str> {
         let mut found: Vec<_> = answered.found.iter().collect();
         found.sort_by(|left, right| left.id.cmp(&right.id));
         found.dedup_by(|left, right| left.id == right.id);
@@ -320,8 +320,8 @@ fn sent(verdict: &Verdict) -> Fields {
 }
 
 /// The end that an action leads to when it succeeds.
-pub(super) const fn result_of(action: crate::api::v1alpha1::Action) -> (OutcomeResult, i32) {
-    use crate::api::v1alpha1::Action;
+pub(super) const fn result_of(action: rollcall_api::v1alpha1::Action) -> (OutcomeResult, i32) {
+    use rollcall_api::v1alpha1::Action;
     match action {
         Action::Create => (OutcomeResult::Created, 201),
         Action::Update => (OutcomeResult::Updated, 200),

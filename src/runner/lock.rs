@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::finish::{Finished, RunFailure};
 use super::input::RunInput;
-use crate::api::v1alpha1::Counts;
 use crate::records::{LOCK_SECONDS, RunRecord, StoreError};
+use rollcall_api::v1alpha1::Counts;
 
 /// A lock that is held.
 pub(super) struct Begun {

@@ -23,9 +23,9 @@ pub use finish::{Finished, RunFailure, failed};
 pub use input::RunInput;
 pub use progress::{NoProgress, RunProgress, Stage};
 
-use crate::api::v1alpha1::{JobType, PublishPolicy};
-use crate::engine::plan::{PlanInput, PlanOutcome, Published, StreamInput, plan, projection};
 use crate::records::SettingRecord;
+use rollcall_api::v1alpha1::{JobType, PublishPolicy};
+use rollcall_engine::plan::{PlanInput, PlanOutcome, Published, StreamInput, plan, projection};
 
 /// Carries out one attempt of a run and reports how it ended. It never panics on input and never returns early
 /// without giving the setting's lock back, unless the process is killed; then the lock expires.

@@ -12,13 +12,13 @@ use super::connect;
 use super::finish::{Finished, RunFailure, failed};
 use super::input::RunInput;
 use super::progress::NoProgress;
-use crate::api::reasons;
 use crate::connectors::factory;
-use crate::contract::{
-    CONTRACT_VERSION, ExitCode, PodRequest, PodResult, ProbeRequest, ProbeResult, ProviderRequest, RunRequest, paths,
-};
 use crate::records::store::SqliteStore;
 use crate::records::{Records, Scope, StoreError, client};
+use rollcall_api::contract::{
+    CONTRACT_VERSION, ExitCode, PodRequest, PodResult, ProbeRequest, ProbeResult, ProviderRequest, RunRequest, paths,
+};
+use rollcall_api::reasons;
 
 /// Where the pod's files are; tests use a folder of their own.
 #[derive(Clone, Debug)]

@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 use super::finish::RunFailure;
 use super::input::RunInput;
 use super::progress::{RunProgress, Stage};
-use crate::api::reasons;
 use crate::connectors::ErrorKind;
-use crate::engine::model::{Link, Read, ReadProof, SourceRecord, TargetRecord};
-use crate::engine::plan::{StreamInput, match_values};
+use rollcall_api::reasons;
+use rollcall_engine::model::{Link, Read, ReadProof, SourceRecord, TargetRecord};
+use rollcall_engine::plan::{StreamInput, match_values};
 
 /// How many single look-ups are under way at once; the provider's rate budget limits them further.
 const LOOKUPS_AT_ONCE: usize = 8;

@@ -4,11 +4,12 @@
 #[allow(dead_code, reason = "shared with the cluster tests, which use the rest")]
 mod table;
 
-use rollcall::api::v1alpha1::{IntegrationProviderSpec, SyncSettingSpec};
-use rollcall::api::{reasons, validation};
-use rollcall::contract::DefinitionSource;
 use rollcall::operator::catalogue::{Catalogue, VendorCatalogue};
-use rollcall::schedule::{self, Schedule};
+use rollcall_api::contract::DefinitionSource;
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{IntegrationProviderSpec, SyncSettingSpec};
+use rollcall_engine::admission;
+use rollcall_engine::schedule::{self, Schedule};
 use serde_json::Value;
 
 use table::{Finding, Row, Table, Verdict};
@@ -48,7 +49,7 @@ fn check(table: &Table, row: &Row) -> Result<(), String> {
     if let Some(change) = &row.then {
         change.apply(&mut object);
     }
-    let refusals: Vec<String> = validation::admit(&table.kind, &mut object).iter().map(ToString::to_string).collect();
+    let refusals: Vec<String> = admission::admit(&table.kind, &mut object).iter().map(ToString::to_string).collect();
     if let Verdict::Refused(text) = &row.verdict {
         let is_named = refusals.iter().any(|refusal| refusal.contains(text));
         return if is_named { Ok(()) } else { Err(format!("{text:?} is not in the refusals {refusals:?}")) };

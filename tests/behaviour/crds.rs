@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rollcall::api::crds;
+use rollcall_api::crds;
 
 #[test]
 fn stored_crds_are_what_the_types_generate() {

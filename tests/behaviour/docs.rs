@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use regex::Regex;
-use rollcall::api::v1alpha1::SyncSettingSpec;
-use rollcall::api::{crds, reasons, validation};
-use rollcall::definitions::catalogue;
-use rollcall::engine::compile;
+use rollcall_api::v1alpha1::SyncSettingSpec;
+use rollcall_api::{crds, reasons};
+use rollcall_engine::admission;
+use rollcall_engine::compile;
+use rollcall_engine::definitions::catalogue;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -221,8 +222,8 @@ fn every_manifest_is_accepted_as_the_api_server_would() {
     let mut kinds = BTreeSet::new();
     for (page, mut manifest) in manifests() {
         let kind = manifest["kind"].as_str().unwrap_or_default().to_owned();
-        assert_eq!(manifest["apiVersion"], rollcall::api::API_VERSION, "{page}: {kind}");
-        let invalid = validation::admit(&kind, &mut manifest);
+        assert_eq!(manifest["apiVersion"], rollcall_api::API_VERSION, "{page}: {kind}");
+        let invalid = admission::admit(&kind, &mut manifest);
         assert!(invalid.is_empty(), "{page}: {kind}: {invalid:?}");
         kinds.insert(kind);
     }
@@ -234,7 +235,7 @@ fn every_setting_between_known_vendors_fits_their_definitions() {
     let vendors: BTreeMap<&str, &str> = [("personio", "personio-v2"), ("travelperk", "travelperk")].into();
     let mut checked = 0;
     for (page, mut manifest) in manifests().into_iter().filter(|(_, manifest)| manifest["kind"] == "SyncSetting") {
-        validation::admit("SyncSetting", &mut manifest);
+        admission::admit("SyncSetting", &mut manifest);
         let spec: SyncSettingSpec = serde_json::from_value(manifest["spec"].clone()).unwrap();
         let find = |name: &str| vendors.get(name).and_then(|vendor| catalogue::find(vendor));
         if let (Some(source), Some(target)) = (find(&spec.source_ref.name), find(&spec.target_ref.name)) {
@@ -252,7 +253,7 @@ fn every_definition_that_is_shown_is_sound() {
     let mut shown = 0;
     for (page, text) in pages() {
         for block in blocks(&text, "yaml").iter().filter(|block| block.starts_with("name: ")) {
-            let found = rollcall::definitions::parse(block, &page);
+            let found = rollcall_engine::definitions::parse(block, &page);
             assert!(found.is_ok(), "{}", found.err().map(|error| error.to_string()).unwrap_or_default());
             shown += 1;
         }

@@ -50,7 +50,7 @@ pack() {
     cp "$ROOT/packed.Dockerfile" "$folder/Dockerfile"
   else
     cp "$1/rollcall-emulator" "$folder/rollcall-emulator"
-    cp "$ROOT/tests/emulators/packed.Dockerfile" "$folder/Dockerfile"
+    cp "$ROOT/crates/emulators/packed.Dockerfile" "$folder/Dockerfile"
   fi
   "$CLUSTER" image "$folder" "$3"
 }

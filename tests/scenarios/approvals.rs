@@ -1,7 +1,7 @@
 //! Publishing: with `publish: Manual` the first plan waits for somebody to approve it.
 
-use rollcall::api::v1alpha1::PublishPolicy;
-use rollcall::contract::ExitCode;
+use rollcall_api::contract::ExitCode;
+use rollcall_api::v1alpha1::PublishPolicy;
 
 use crate::support::{World, assert_done, people};
 

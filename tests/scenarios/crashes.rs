@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use rollcall::api::v1alpha1::JobType;
 use rollcall::runner::{self, NoProgress};
+use rollcall_api::v1alpha1::JobType;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{World, assert_done, go, people};

@@ -1,9 +1,9 @@
 //! First runs, second runs, and what changes in between.
 
-use rollcall::api::v1alpha1::{JobType, SyncMode};
+use rollcall_api::v1alpha1::{JobType, SyncMode};
 
-use crate::emulators::TravelPerkOptions;
 use crate::support::{World, assert_done, people};
+use rollcall_emulators::TravelPerkOptions;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_people_are_created_once_and_then_left_alone() {
@@ -199,7 +199,7 @@ async fn everybody_lands_in_the_company_whose_name_the_value_map_gives() {
     for account in target.accounts() {
         let person = source.people.get(account.external_id().unwrap().parse().unwrap()).unwrap();
         let entities = &source.people.catalogue.legal_entities;
-        let entity = crate::emulators::people::Catalogue::name(entities, person.current().legal_entity).unwrap();
+        let entity = rollcall_emulators::people::Catalogue::name(entities, person.current().legal_entity).unwrap();
         let wanted = if entity.starts_with("Example Polska") { entity.to_uppercase() } else { entity.to_owned() };
         let extension = &account.fields["urn:ietf:params:scim:schemas:extension:travelperk:2.0:User"];
         assert_eq!(extension["invoiceProfiles"][0]["value"], wanted, "{}", account.id);

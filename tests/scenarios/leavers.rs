@@ -1,6 +1,6 @@
 //! Leavers: on their day, not before; held when there are too many; back again when they return.
 
-use rollcall::contract::ExitCode;
+use rollcall_api::contract::ExitCode;
 
 use crate::support::{TODAY, World, assert_done, people};
 
@@ -24,7 +24,7 @@ async fn a_future_leaver_is_left_alone_until_the_day_after_the_last_in_the_zone(
     {
         let mut state = world.personio.state();
         state.people.update_employment(id, |employment| {
-            employment.termination = Some(crate::emulators::people::Termination {
+            employment.termination = Some(rollcall_emulators::people::Termination {
                 date: last_day,
                 last_working_day: last_day,
                 kind: "EMPLOYEE",

@@ -5,9 +5,9 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::emulators::people::People;
-use crate::emulators::{PersonioEmulator, PersonioOptions, TravelPerkEmulator, TravelPerkOptions};
 use crate::support::{people, sample};
+use rollcall_emulators::people::People;
+use rollcall_emulators::{PersonioEmulator, PersonioOptions, TravelPerkEmulator, TravelPerkOptions};
 
 /// The sample, pointed at two emulators, in a folder of its own.
 struct Place {

@@ -8,9 +8,6 @@
     reason = "tests: names are sentences, and a failed expectation is the result"
 )]
 
-#[path = "../emulators/mod.rs"]
-mod emulators;
-
 mod approvals;
 mod crashes;
 mod first_run;

@@ -5,8 +5,8 @@ use rollcall::records::store::{MasterKey, SqliteStore};
 use rollcall::runner::RunInput;
 use std::sync::Arc;
 
-use crate::emulators::Fault;
 use crate::support::{World, go, people};
+use rollcall_emulators::Fault;
 
 /// Recognisable values in every class of personal field.
 const CANARIES: [&str; 4] = ["Canaryfirst", "Canarylast", "canary@example.test", "Canaryposition"];
@@ -67,7 +67,7 @@ async fn the_store_on_disk_holds_no_personal_data_in_plain_bytes() {
     let key = MasterKey::load_or_create_beside(&file).unwrap();
     world.store = SqliteStore::open(&file, key).await.unwrap();
     let records: Arc<dyn Records> = Arc::new(world.store.scoped(World::scope()));
-    let input = RunInput { records, ..world.input(rollcall::api::v1alpha1::JobType::Sync, "disk", 1) };
+    let input = RunInput { records, ..world.input(rollcall_api::v1alpha1::JobType::Sync, "disk", 1) };
 
     assert_eq!(go(&input).await.result.code, 201);
 

@@ -1,9 +1,9 @@
 //! Faults while reading: nobody is removed wrongly, nobody is made twice, and the next clean run puts all right.
 
-use rollcall::contract::ExitCode;
+use rollcall_api::contract::ExitCode;
 
-use crate::emulators::{Fault, FaultKind};
 use crate::support::{World, assert_done, people};
+use rollcall_emulators::{Fault, FaultKind};
 
 const PERSONS: &str = "/v2/persons";
 const EMPLOYMENTS: &str = "/v2/persons/{id}/employments";

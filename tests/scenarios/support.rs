@@ -7,18 +7,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use rollcall::api::v1alpha1::{Counts, JobType, Release, RetryPolicy, Selector, SyncSettingSpec};
 use rollcall::cli::manifests::Manifests;
 use rollcall::connectors::factory;
-use rollcall::contract::{DefinitionSource, ExitCode, ProviderRequest};
 use rollcall::records::store::SqliteStore;
 use rollcall::records::{Outcome, OutcomeQuery, Records, Scope};
-use rollcall::redacted::Redacted;
 use rollcall::runner::{self, Finished, NoProgress, RunInput, connect};
+use rollcall_api::contract::{DefinitionSource, ExitCode, ProviderRequest};
+use rollcall_api::v1alpha1::{Counts, JobType, Release, RetryPolicy, Selector, SyncSettingSpec};
+use rollcall_engine::redacted::Redacted;
 use tokio_util::sync::CancellationToken;
 
-use crate::emulators::people::People;
-use crate::emulators::{PeopleOptions, PersonioEmulator, PersonioOptions, TravelPerkEmulator, TravelPerkOptions};
+use rollcall_emulators::people::People;
+use rollcall_emulators::{PeopleOptions, PersonioEmulator, PersonioOptions, TravelPerkEmulator, TravelPerkOptions};
 
 /// The day of all scenarios.
 pub const TODAY: Date = jiff::civil::date(2026, 3, 10);
@@ -220,8 +220,8 @@ impl World {
     }
 }
 
-fn fast() -> rollcall::api::v1alpha1::RateLimit {
-    rollcall::api::v1alpha1::RateLimit {
+fn fast() -> rollcall_api::v1alpha1::RateLimit {
+    rollcall_api::v1alpha1::RateLimit {
         class: "default".into(),
         requests: 100_000,
         period_seconds: 1,

@@ -1,7 +1,7 @@
 //! Faults while writing: each person is created exactly once.
 
-use crate::emulators::{Fault, FaultKind, RetryAfter};
 use crate::support::{World, assert_done, people};
+use rollcall_emulators::{Fault, FaultKind, RetryAfter};
 
 const USERS: &str = "/api/v2/scim/Users";
 

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::*;
-use crate::engine::model::Fields;
-use crate::redacted::Redacted;
+use rollcall_engine::model::Fields;
+use rollcall_engine::redacted::Redacted;
 
 /// An outcome of record `key` in stream `people` with the value `name: Jane`.
 pub(in crate::cli) fn outcome(key: &str, result: OutcomeResult, reason: &str) -> Outcome {

@@ -13,8 +13,10 @@ use super::decision::{self, Step};
 use super::problem::Problem;
 use super::watching::{self, WaitArguments};
 use super::{ending, job};
-use crate::api::reasons;
-use crate::api::v1alpha1::{Action, ApprovalLimits, ApprovalPhase, Condition, Decision, EmployeeSyncJob, SyncApproval};
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{
+    Action, ApprovalLimits, ApprovalPhase, Condition, Decision, EmployeeSyncJob, SyncApproval,
+};
 
 /// Arguments of `approve`.
 #[derive(Args, Debug)]
@@ -126,7 +128,7 @@ async fn decide(
             (name, "created")
         }
     };
-    output::print(&format!("syncapproval.{}/{name} {verb}\n", crate::api::GROUP));
+    output::print(&format!("syncapproval.{}/{name} {verb}\n", rollcall_api::GROUP));
     Ok(Some(name))
 }
 

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::problem::{Problem, failed};
-use crate::api::v1alpha1::SyncSetting;
+use rollcall_api::v1alpha1::SyncSetting;
 
 /// Name under which changes by the plugin are recorded in `metadata.managedFields`.
 const FIELD_MANAGER: &str = "kubectl-rollcall";

@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use super::ending::{command, held_in_words};
 use super::names;
 use super::problem::Problem;
-use crate::api::v1alpha1::{
+use rollcall_api::v1alpha1::{
     ApprovalLimits, ApprovalPhase, Decision, Held, LocalReference, SyncApproval, SyncApprovalSpec, SyncSetting,
 };
 
@@ -113,7 +113,7 @@ pub(super) fn step(earlier: &[SyncApproval], spec: &SyncApprovalSpec) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::v1alpha1::{Action, SyncApprovalStatus, SyncSettingStatus};
+    use rollcall_api::v1alpha1::{Action, SyncApprovalStatus, SyncSettingStatus};
 
     fn held_three() -> Held {
         Held { digest: format!("sha256:{}", "ab".repeat(32)), disable: 3, ..Held::default() }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use kube::ResourceExt;
 
-use crate::api::reasons::{self, Class};
-use crate::api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobStatus, Held, JobPhase};
+use rollcall_api::reasons::{self, Class};
+use rollcall_api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobStatus, Held, JobPhase};
 
 /// Everything is as wanted.
 pub(super) const COMPLETE: u8 = 0;
@@ -101,7 +101,7 @@ pub(super) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::v1alpha1::{EmployeeSyncJobSpec, JobType};
+    use rollcall_api::v1alpha1::{EmployeeSyncJobSpec, JobType};
 
     fn ended(phase: JobPhase, reason: &str) -> EmployeeSyncJobStatus {
         EmployeeSyncJobStatus { phase, reason: Some(reason.into()), ..EmployeeSyncJobStatus::default() }

@@ -15,9 +15,9 @@ use super::records_service::RecordsArguments;
 use super::run_lookup::{self, Run};
 use super::watching::{self, WaitArguments};
 use super::{ending, names};
-use crate::api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobSpec, JobType, LocalReference, Selector};
-use crate::api::{API_VERSION, labels};
 use crate::records::{Outcome, OutcomeQuery};
+use rollcall_api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobSpec, JobType, LocalReference, Selector};
+use rollcall_api::{API_VERSION, labels};
 
 /// Names that are tried when several jobs are made within one second.
 const ATTEMPTS: i64 = 5;
@@ -78,12 +78,12 @@ pub(super) async fn run(cluster: &Cluster, arguments: &JobArguments, type_: RunT
     let name = created.name_any();
     if !arguments.wait.is_wanted(type_ != RunType::Sync) {
         return Ok(match arguments.output {
-            Format::Table => output::print(&format!("employeesyncjob.{}/{name} created\n", crate::api::GROUP)),
+            Format::Table => output::print(&format!("employeesyncjob.{}/{name} created\n", rollcall_api::GROUP)),
             format => output::print(&output::document(&document(&created), format)),
         });
     }
     if arguments.output == Format::Table {
-        output::note(&format!("employeesyncjob.{}/{name} created", crate::api::GROUP));
+        output::note(&format!("employeesyncjob.{}/{name} created", rollcall_api::GROUP));
     }
     let job = watching::finished_job(cluster, &name, &arguments.wait).await?;
     if matches!(type_, RunType::Plan | RunType::Show) {

@@ -36,7 +36,7 @@ use self::cluster::{Cluster, ClusterArguments};
 use self::job::RunType;
 use self::problem::Problem;
 use super::output;
-use crate::api::v1alpha1::DesiredState;
+use rollcall_api::v1alpha1::DesiredState;
 
 /// Name of the program file; kubectl finds a plugin by it.
 const PROGRAM: &str = "kubectl-rollcall";

@@ -2,7 +2,7 @@
 
 use crate::operator::resources::sha256_hex;
 
-use crate::api::v1alpha1::{ApprovalLimits, Decision};
+use rollcall_api::v1alpha1::{ApprovalLimits, Decision};
 
 /// Longest name of a job: labels are made from it.
 const MAX_JOB: usize = 63;
@@ -60,7 +60,7 @@ fn joined(head: &str, tail: &str, limit: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::v1alpha1::Action;
+    use rollcall_api::v1alpha1::Action;
 
     const DIGEST: &str = "sha256:0123456789abcdef";
 

@@ -131,8 +131,8 @@ pub(super) fn runs(runs: &[RunRecord]) -> String {
 mod tests {
     use super::super::super::export::tests::outcome;
     use super::*;
-    use crate::api::reasons;
     use crate::records::OutcomeResult;
+    use rollcall_api::reasons;
 
     #[test]
     fn values_cannot_move_the_cursor_of_a_terminal() {
@@ -148,13 +148,13 @@ mod tests {
         let run = RunRecord {
             run_id: "r".into(),
             job: "people-1".into(),
-            type_: crate::api::v1alpha1::JobType::Sync,
+            type_: rollcall_api::v1alpha1::JobType::Sync,
             attempt: 1,
             started_at: failed.at,
             ended_at: None,
             code: None,
             reason: None,
-            counts: crate::api::v1alpha1::Counts::default(),
+            counts: rollcall_api::v1alpha1::Counts::default(),
         };
         let text = explanation(&run, &failed);
         assert!(text.contains("RequiredFieldEmpty (Actionable)"), "{text}");

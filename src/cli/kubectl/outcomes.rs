@@ -289,7 +289,7 @@ pub(super) async fn history(cluster: &Cluster, command: &HistoryCommand) -> Resu
 mod tests {
     use super::super::super::export::tests::outcome;
     use super::*;
-    use crate::api::reasons;
+    use rollcall_api::reasons;
 
     #[test]
     fn the_json_of_errors_is_a_list_with_remedies_and_without_values() {

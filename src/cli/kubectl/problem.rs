@@ -3,8 +3,8 @@
 use kube::Resource;
 
 use super::super::export::ExportError;
-use crate::api;
 use crate::records::StoreError;
+use rollcall_api as api;
 
 /// Why a command could not be carried out. Messages hold no personal data.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +102,7 @@ mod tests {
     use kube::core::response::StatusDetails;
 
     use super::*;
-    use crate::api::v1alpha1::SyncSetting;
+    use rollcall_api::v1alpha1::SyncSetting;
 
     fn answer(code: u16, message: &str, name: &str) -> kube::Error {
         let details = StatusDetails {

@@ -12,7 +12,7 @@ use kube::api::{ListParams, PostParams};
 
 use super::cluster::Cluster;
 use super::problem::{Problem, failed};
-use crate::redacted::Redacted;
+use rollcall_engine::redacted::Redacted;
 
 /// How the chart labels the Service.
 const SELECTOR: &str = "app.kubernetes.io/name=rollcall,app.kubernetes.io/component=records";

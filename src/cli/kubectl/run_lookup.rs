@@ -8,8 +8,8 @@ use super::cluster::Cluster;
 use super::problem::Problem;
 use super::records_access;
 use super::records_service::RecordsArguments;
-use crate::api::v1alpha1::{EmployeeSyncJob, JobType, SyncSetting};
 use crate::records::{Outcome, OutcomeQuery, Records, RunRecord, Scope, StoreError};
+use rollcall_api::v1alpha1::{EmployeeSyncJob, JobType, SyncSetting};
 
 /// Most outcomes that the service gives at once.
 const PAGE: u64 = 1000;
@@ -150,7 +150,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::api::v1alpha1::Counts;
+    use rollcall_api::v1alpha1::Counts;
 
     fn run(job: &str, type_: JobType, has_ended: bool) -> RunRecord {
         RunRecord {

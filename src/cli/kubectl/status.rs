@@ -12,8 +12,8 @@ use super::super::output::{self, Format};
 use super::cluster::Cluster;
 use super::problem::Problem;
 use super::status_text;
-use crate::api::API_VERSION;
-use crate::api::v1alpha1::{DesiredState, EmployeeSyncJob, SyncSetting};
+use rollcall_api::API_VERSION;
+use rollcall_api::v1alpha1::{DesiredState, EmployeeSyncJob, SyncSetting};
 
 /// Arguments of `status`.
 #[derive(Args, Debug)]
@@ -88,7 +88,7 @@ fn document(setting: &SyncSetting) -> Value {
 /// Sets what the owner wants: Off pauses a setting, keeping links, cursors and history.
 pub(super) async fn switch(cluster: &Cluster, name: &str, wanted: DesiredState) -> Result<ExitCode, Problem> {
     let setting = cluster.setting(name).await?;
-    let resource = format!("syncsetting.{}/{}", crate::api::GROUP, setting.name_any());
+    let resource = format!("syncsetting.{}/{}", rollcall_api::GROUP, setting.name_any());
     if setting.spec.state == wanted {
         return Ok(output::print(&format!("{resource} is {wanted:?} already\n")));
     }

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use super::super::output;
 use super::ending::{command, held_in_words, progress, push};
 use super::time_text::{second, with_distance};
-use crate::api::v1alpha1::{
+use rollcall_api::v1alpha1::{
     Condition, Counts, DesiredState, EmployeeSyncJob, JobPhase, RunSummary, SyncSetting, SyncSettingStatus,
 };
 
@@ -205,8 +205,8 @@ pub(super) fn history(runs: &[RunSummary]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::reasons;
-    use crate::api::v1alpha1::{Held, SettingState};
+    use rollcall_api::reasons;
+    use rollcall_api::v1alpha1::{Held, SettingState};
 
     fn at(second: i64) -> Time {
         Time(Timestamp::from_second(second).unwrap())

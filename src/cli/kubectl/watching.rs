@@ -13,7 +13,7 @@ use super::super::output;
 use super::cluster::{Cluster, Kind};
 use super::ending;
 use super::problem::{Problem, failed};
-use crate::api::v1alpha1::EmployeeSyncJob;
+use rollcall_api::v1alpha1::EmployeeSyncJob;
 
 /// Interrupted watches in a row after which waiting is given up (about four minutes with back-off).
 const MOST_FAILURES: u32 = 10;
@@ -132,7 +132,7 @@ mod tests {
     use kube::core::Status;
 
     use super::*;
-    use crate::api::v1alpha1::{EmployeeSyncJobStatus, JobPhase};
+    use rollcall_api::v1alpha1::{EmployeeSyncJobStatus, JobPhase};
 
     fn job(phase: JobPhase) -> EmployeeSyncJob {
         let status = EmployeeSyncJobStatus { phase, ..EmployeeSyncJobStatus::default() };

@@ -9,10 +9,10 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::call::{Body, Call};
-use crate::api::reasons;
 use crate::connectors::{ConnectorError, ErrorKind};
-use crate::definitions::{Authentication, RequestPurpose, Template};
-use crate::redacted::Redacted;
+use rollcall_api::reasons;
+use rollcall_engine::definitions::{Authentication, RequestPurpose, Template};
+use rollcall_engine::redacted::Redacted;
 
 /// Life of a token whose answer does not say it.
 const DEFAULT_LIFE: Duration = Duration::from_secs(3600);
@@ -87,7 +87,7 @@ impl Authenticator {
     /// Makes the token request of its description.
     pub(super) fn token_call(
         &self,
-        make: impl FnOnce(&crate::definitions::Request, RequestPurpose) -> Result<Call, ConnectorError>,
+        make: impl FnOnce(&rollcall_engine::definitions::Request, RequestPurpose) -> Result<Call, ConnectorError>,
         form: Vec<(String, String)>,
     ) -> Result<Call, ConnectorError> {
         match &self.method {

@@ -6,7 +6,7 @@ use http::{HeaderMap, header};
 use jiff::Timestamp;
 use rand::Rng;
 
-use crate::api::v1alpha1::RetryPolicy;
+use rollcall_api::v1alpha1::RetryPolicy;
 
 /// A wait drawn evenly between nothing and a bound that doubles with every attempt (full jitter), so that callers that
 /// failed together do not come back together.

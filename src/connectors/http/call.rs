@@ -6,9 +6,9 @@ use reqwest::Method;
 use serde_json::Value;
 use url::Url;
 
-use crate::api::reasons;
 use crate::connectors::{ConnectorError, ErrorKind};
-use crate::definitions::{HttpMethod, Request, RequestPurpose};
+use rollcall_api::reasons;
+use rollcall_engine::definitions::{HttpMethod, Request, RequestPurpose};
 
 /// Everything but the unreserved characters (RFC 3986 section 2.3) is encoded, in paths and in queries.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

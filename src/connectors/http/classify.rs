@@ -5,9 +5,9 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::call::Call;
-use crate::api::reasons;
 use crate::connectors::ErrorKind;
-use crate::definitions::{ErrorClass, ErrorRule};
+use rollcall_api::reasons;
+use rollcall_engine::definitions::{ErrorClass, ErrorRule};
 
 /// Error words of SCIM (RFC 7644 table 9): they say nothing about a person, so messages may show them.
 const SCIM_TYPES: &[&str] = &[
@@ -75,10 +75,9 @@ fn fits(rule: &ErrorRule, call: &Call, status: StatusCode, headers: &HeaderMap, 
         && (rule.requests.is_empty() || rule.requests.contains(&call.purpose))
         && rule.endpoint.as_ref().is_none_or(|endpoint| *endpoint == call.endpoint)
         && rule.headers.iter().all(|(name, wanted)| header_is(name, wanted))
-        && rule
-            .body
-            .iter()
-            .all(|(path, wanted)| path.find(body).is_some_and(|value| crate::definitions::is_text(value, wanted)))
+        && rule.body.iter().all(|(path, wanted)| {
+            path.find(body).is_some_and(|value| rollcall_engine::definitions::is_text(value, wanted))
+        })
 }
 
 fn by_standard(status: StatusCode, scim_type: Option<&str>) -> ErrorClass {

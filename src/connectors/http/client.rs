@@ -13,13 +13,13 @@ use super::auth::{Authenticator, Header};
 use super::call::{Answer, Call, Expect};
 use super::exchange::{Exchange, MAX_ANSWER_BYTES, client, exchange};
 use super::{backoff, classify};
-use crate::api::reasons;
-use crate::api::v1alpha1::RetryPolicy;
 use crate::connectors::factory::ProviderConfig;
 use crate::connectors::net::Egress;
 use crate::connectors::rate::Budgets;
 use crate::connectors::{ConnectorError, ErrorKind};
-use crate::definitions::{ErrorClass, Request, RequestPurpose, VendorDefinition};
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::RetryPolicy;
+use rollcall_engine::definitions::{ErrorClass, Request, RequestPurpose, VendorDefinition};
 
 /// Sends the requests of one provider.
 pub(crate) struct Client {

@@ -6,9 +6,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::redirect::Policy;
 
 use super::call::{Body, Call};
-use crate::api::reasons;
 use crate::connectors::net::{Egress, tls};
 use crate::connectors::{ConnectorError, ErrorKind};
+use rollcall_api::reasons;
 
 /// Most bytes of an answer.
 pub(crate) const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;

@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::call::{Answer, Body, Expect};
 use super::client::Client;
-use crate::api::reasons;
 use crate::connectors::testing::{Reply, Server};
 use crate::connectors::{ConnectorError, ErrorKind, ProviderConfig, factory};
-use crate::definitions::{HttpMethod, Request, RequestPurpose};
+use rollcall_api::reasons;
+use rollcall_engine::definitions::{HttpMethod, Request, RequestPurpose};
 
 fn client(server: &Server, vendor: &str) -> Client {
     prepared(server.config(vendor), Some(Duration::from_millis(300)))

@@ -9,8 +9,8 @@ use tokio::sync::OnceCell;
 use url::{Host, Url};
 
 use super::address::is_public;
-use crate::api::reasons;
 use crate::connectors::{ConnectorError, ErrorKind};
+use rollcall_api::reasons;
 
 /// Addresses by host name: resolved once in the life of a connector, so that a name cannot be turned to another
 /// address between the check and the request.

@@ -7,8 +7,8 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use crate::api::reasons;
 use crate::connectors::{ConnectorError, ErrorKind};
+use rollcall_api::reasons;
 
 /// Where Linux images keep the public authorities. It may be missing: then only the provider's own are trusted.
 const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use crate::definitions::{Direction, Preference, is_text};
+use rollcall_engine::definitions::{Direction, Preference, is_text};
 
 /// The preferred element; the earlier one when no preference tells two apart.
 pub(super) fn choose<'a>(elements: &'a [Value], preferences: &[Preference]) -> Option<&'a Value> {
@@ -52,7 +52,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::definitions::catalogue;
+    use rollcall_engine::definitions::catalogue;
 
     #[test]
     fn the_cost_centre_with_the_highest_weight_and_then_the_lowest_id_counts() {

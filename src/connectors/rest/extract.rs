@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::choose::choose;
-use crate::api::reasons;
 use crate::connectors::value::{identifier, normalise};
-use crate::definitions::{SourceStream, ValueRule, put};
-use crate::engine::model::{SourceRecord, Unreadable};
-use crate::redacted::Redacted;
+use rollcall_api::reasons;
+use rollcall_engine::definitions::{SourceStream, ValueRule, put};
+use rollcall_engine::model::{SourceRecord, Unreadable};
+use rollcall_engine::redacted::Redacted;
 
 /// Names by identifier, by name of the lookup.
 pub(super) type Lookups = BTreeMap<String, BTreeMap<String, String>>;

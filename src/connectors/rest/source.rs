@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use super::choose::choose;
 use super::extract::{Expanded, Lookups, record, unreadable};
-use crate::api::reasons;
 use crate::connectors::http::Client;
 use crate::connectors::listing::{self, Listing, Plan, invalid};
 use crate::connectors::value::identifier;
 use crate::connectors::{ConnectorError, ErrorKind, Progress, Source, factory};
-use crate::definitions::{Expansion, JsonPath, KeyFilter, SourceStream, ValueRule};
-use crate::engine::model::{Read, ReadProof, SourceRecord, Unreadable};
+use rollcall_api::reasons;
+use rollcall_engine::definitions::{Expansion, JsonPath, KeyFilter, SourceStream, ValueRule};
+use rollcall_engine::model::{Read, ReadProof, SourceRecord, Unreadable};
 
 /// How many records are expanded at once; the budget decides how fast.
 const CONCURRENCY: usize = 16;
@@ -144,7 +144,7 @@ impl RestSource {
         }
         let matches = |row: &&Value| {
             let is = |(path, wanted): (&JsonPath, &String)| {
-                path.find(row).is_some_and(|value| crate::definitions::is_text(value, wanted))
+                path.find(row).is_some_and(|value| rollcall_engine::definitions::is_text(value, wanted))
             };
             lookup.only.iter().all(is)
         };

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::api::reasons;
 use crate::connectors::http::{Body, Call, Client, Expect};
 use crate::connectors::listing::{self, Plan, invalid};
 use crate::connectors::value::{identifier, is_same, normalise};
 use crate::connectors::{ConnectorError, ErrorKind, Progress};
-use crate::definitions::{Request, RequestPurpose, RestStream};
-use crate::engine::model::{Fields, Read, TargetRecord, Unreadable};
+use rollcall_api::reasons;
+use rollcall_engine::definitions::{Request, RequestPurpose, RestStream};
+use rollcall_engine::model::{Fields, Read, TargetRecord, Unreadable};
 
 /// One stream of a target.
 pub(crate) struct RestTarget<'a> {

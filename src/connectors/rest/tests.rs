@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::api::reasons;
 use crate::connectors::testing::{Reply, Server};
 use crate::connectors::{ErrorKind, Source, Target, factory};
-use crate::engine::model::{Fields, ReadProof};
+use rollcall_api::reasons;
+use rollcall_engine::model::{Fields, ReadProof};
 
 const PERSONS: &str = "GET /v2/persons";
 
@@ -33,7 +33,7 @@ fn page(rows: &[Value], next: Option<&str>) -> Reply {
     Reply::Json(200, json!({"_data": rows, "_meta": {"links": {"next": next}}}))
 }
 
-async fn read(server: &Server, wanted: &[&str]) -> crate::engine::model::Read<crate::engine::model::SourceRecord> {
+async fn read(server: &Server, wanted: &[&str]) -> rollcall_engine::model::Read<rollcall_engine::model::SourceRecord> {
     source(server).read("people", &names(wanted), &|_, _| {}).await.unwrap()
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::connectors::http::Client;
 use crate::connectors::{ConnectorError, ErrorKind};
-use crate::definitions::{JsonPath, Request, RequestPurpose};
+use rollcall_engine::definitions::{JsonPath, Request, RequestPurpose};
 
 /// The features that a provisioning client needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::api::reasons;
 use crate::connectors::value::{boolean, identifier, normalise};
-use crate::definitions::{ScimPath, ScimShape, ScimStream, ScimValue};
-use crate::engine::model::{Fields, TargetRecord, Unreadable};
+use rollcall_api::reasons;
+use rollcall_engine::definitions::{ScimPath, ScimShape, ScimStream, ScimValue};
+use rollcall_engine::model::{Fields, TargetRecord, Unreadable};
 
 /// The record that a resource stands for.
 pub(super) fn record(stream: &ScimStream, id: &str, resource: &Value) -> Result<TargetRecord, Unreadable> {

@@ -6,13 +6,15 @@ use tokio::sync::OnceCell;
 
 use super::features::ServerFeatures;
 use super::resource;
-use crate::api::reasons;
 use crate::connectors::http::{Body, Call, Client, Expect};
 use crate::connectors::listing::{self, Listing, Plan, invalid};
 use crate::connectors::value::is_same;
 use crate::connectors::{ConnectorError, ErrorKind, Progress};
-use crate::definitions::{HttpMethod, JsonPath, ListSpec, Paging, Request, RequestPurpose, ScimStream, ScimValue};
-use crate::engine::model::{Fields, Read, TargetRecord};
+use rollcall_api::reasons;
+use rollcall_engine::definitions::{
+    HttpMethod, JsonPath, ListSpec, Paging, Request, RequestPurpose, ScimStream, ScimValue,
+};
+use rollcall_engine::model::{Fields, Read, TargetRecord};
 
 /// RFC 7644 section 3.1.
 const MEDIA_TYPE: &str = "application/scim+json";

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::connectors::testing::{Reply, Server};
 use crate::connectors::{ErrorKind, Target, factory};
-use crate::engine::model::{Fields, ReadProof};
+use rollcall_engine::model::{Fields, ReadProof};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const TRAVELPERK: &str = "urn:ietf:params:scim:schemas:extension:travelperk:2.0:User";

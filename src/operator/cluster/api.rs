@@ -22,10 +22,10 @@ use serde_json::{Value, json};
 use super::error::ClusterError;
 use super::events::{Publisher, Regarding, described};
 use super::merge::merge_patch;
-use crate::api::labels;
-use crate::api::v1alpha1::{EmployeeSyncJob, SyncSetting};
 use crate::operator::decide::{EventNote, PodView, Target};
 use crate::operator::metrics::Metrics;
+use rollcall_api::labels;
+use rollcall_api::v1alpha1::{EmployeeSyncJob, SyncSetting};
 
 /// Time limit of one request, in seconds.
 const TIMEOUT_SECONDS: u64 = 10;

@@ -51,7 +51,7 @@ impl Publisher {
         let event = Event {
             type_: if note.warning { EventType::Warning } else { EventType::Normal },
             reason: note.reason.clone(),
-            note: Some(crate::api::conditions::shortened(&note.note, 900)),
+            note: Some(rollcall_api::conditions::shortened(&note.note, 900)),
             action: "Reconcile".into(),
             secondary: None,
         };

@@ -3,9 +3,9 @@
 use kube::ResourceExt;
 
 use super::Stored;
-use crate::api::labels;
-use crate::api::v1alpha1::{EmployeeSyncJob, IntegrationProvider, SyncApproval, SyncSetting};
 use crate::operator::decide::PodView;
+use rollcall_api::labels;
+use rollcall_api::v1alpha1::{EmployeeSyncJob, IntegrationProvider, SyncApproval, SyncSetting};
 
 /// Annotation in which kubectl keeps a copy of the whole object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -21,7 +21,7 @@ pub(super) fn prune<K: ResourceExt>(mut object: K) -> K {
 pub(super) fn prune_job(job: EmployeeSyncJob) -> EmployeeSyncJob {
     let mut job = prune(job);
     if let Some(status) = job.status.as_mut().filter(|status| status.phase.is_finished()) {
-        status.conditions.retain(|condition| condition.type_ == crate::api::conditions::READY);
+        status.conditions.retain(|condition| condition.type_ == rollcall_api::conditions::READY);
         status.conditions.shrink_to_fit();
         status.read = None;
         status.plan = None;

@@ -17,10 +17,10 @@ use serde::de::DeserializeOwned;
 
 use super::reduce::{prune, prune_job};
 use super::{Cluster, Regarding, Store, Stored, SyncState};
-use crate::api::v1alpha1::{EmployeeSyncJob, IntegrationProvider, SyncApproval, SyncSetting};
-use crate::api::{labels, reasons};
 use crate::operator::decide::{EventNote, PodView};
 use crate::operator::settings::Namespaces;
+use rollcall_api::v1alpha1::{EmployeeSyncJob, IntegrationProvider, SyncApproval, SyncSetting};
+use rollcall_api::{labels, reasons};
 
 /// A streaming list that has not ended after so long never will.
 const STREAMING_TIMEOUT: Duration = Duration::from_secs(20);

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::api::reasons;
-use crate::api::v1alpha1::{IntegrationProvider, SyncSettingSpec};
-use crate::contract::DefinitionSource;
 use crate::operator::catalogue::{Catalogue, Problem};
 use crate::operator::cluster::{Cluster, ClusterError, Stored};
 use crate::operator::decide::Definition;
+use rollcall_api::contract::DefinitionSource;
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{IntegrationProvider, SyncSettingSpec};
 
 type Found = Result<Definition, Problem>;
 

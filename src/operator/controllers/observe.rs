@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::reconcile::Controller;
 use super::route::phase;
-use crate::api::v1alpha1::{
-    Decision as Verdict, EmployeeSyncJob, IntegrationProvider, JobPhase, SyncApproval, SyncSetting,
-};
 use crate::operator::cluster::{ClusterError, Stored, Stores};
 use crate::operator::decide::{
     ApprovalObserved, Counterpart, JobObserved, PodState, ProviderObserved, SettingObserved, Sibling, current_pod_name,
 };
 use crate::operator::resources::release_job_name;
+use rollcall_api::v1alpha1::{
+    Decision as Verdict, EmployeeSyncJob, IntegrationProvider, JobPhase, SyncApproval, SyncSetting,
+};
 
 /// A job that was given its places and is not InProgress in the cache yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Controller {
         &self,
         provider: &IntegrationProvider,
     ) -> Result<ProviderObserved, ClusterError> {
-        let group = format!("{}={}", crate::api::labels::PROVIDER, provider.name());
+        let group = format!("{}={}", rollcall_api::labels::PROVIDER, provider.name());
         let mut pods = self.stores.pods.group(provider.namespace(), &group);
         pods.retain(|pod| pod.owner_uid.as_deref() == Some(provider.uid()));
         let definition = self.definitions.read(provider).await?;

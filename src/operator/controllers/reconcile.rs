@@ -14,7 +14,6 @@ use super::expect::{Expectations, Where};
 use super::key::{Key, Kind};
 use super::observe::{Reservation, Reservations, count_places};
 use super::queue::Queue;
-use crate::api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobStatus, IntegrationProvider};
 use crate::operator::catalogue::Catalogue;
 use crate::operator::clock::Clock;
 use crate::operator::cluster::{Cluster, ClusterError, Regarding, Stored, Stores};
@@ -24,6 +23,7 @@ use crate::operator::decide::{
 };
 use crate::operator::metrics::Metrics;
 use crate::operator::resources::PodDefaults;
+use rollcall_api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobStatus, IntegrationProvider};
 
 /// Everything a worker needs.
 pub struct Controller {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::key::{Key, Kind};
-use crate::api::conditions;
-use crate::api::v1alpha1::{EmployeeSyncJob, IntegrationProvider, JobPhase, SyncSetting};
 use crate::operator::cluster::{Change, Stored, Stores};
+use rollcall_api::conditions;
+use rollcall_api::v1alpha1::{EmployeeSyncJob, IntegrationProvider, JobPhase, SyncSetting};
 
 /// The keys to put in line after a change, in the order in which they should be worked on.
 pub fn keys_of(change: &Change, stores: &Stores) -> Vec<Key> {

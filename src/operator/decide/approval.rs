@@ -6,14 +6,14 @@ use jiff::Timestamp;
 
 use super::job::target_of;
 use super::{Decision, EventNote, OperatorAction, whole_seconds};
-use crate::api::conditions::{self, Draft};
-use crate::api::labels;
-use crate::api::reasons;
-use crate::api::v1alpha1::{
+use crate::operator::resources::{self, Trigger};
+use rollcall_api::conditions::{self, Draft};
+use rollcall_api::labels;
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{
     ApprovalPhase, Decision as Verdict, DesiredState, EmployeeSyncJob, EmployeeSyncJobSpec, JobPhase, JobType,
     LocalReference, Release, SyncApproval, SyncApprovalStatus, SyncSetting,
 };
-use crate::operator::resources::{self, Trigger};
 
 /// What is known besides the approval itself.
 #[derive(Clone, Debug, Default)]

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::v1alpha1::{EmployeeSyncJob, IntegrationProvider};
+use rollcall_api::v1alpha1::{EmployeeSyncJob, IntegrationProvider};
 
 pub use approval::{ApprovalObserved, decide_approval};
 pub use job::{Counterpart, JobObserved, PodState, Sibling, current_pod_name, decide_job};
@@ -54,7 +54,7 @@ pub struct Target {
 pub struct EventNote {
     /// Whether something is wrong.
     pub warning: bool,
-    /// One word of [`crate::api::reasons`].
+    /// One word of [`rollcall_api::reasons`].
     pub reason: String,
     /// The same for people.
     pub note: String,
@@ -101,7 +101,7 @@ pub(crate) fn plus(time: Timestamp, seconds: i64) -> Timestamp {
 /// Whether nothing may talk to the provider, or it is not known to work as its spec is now.
 pub(crate) fn is_usable(provider: &IntegrationProvider) -> bool {
     let conditions = provider.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    !provider.spec.suspend && crate::api::conditions::is_ready(conditions, provider.metadata.generation)
+    !provider.spec.suspend && rollcall_api::conditions::is_ready(conditions, provider.metadata.generation)
 }
 
 /// A time as statuses have it.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 
-use crate::api::labels;
+use rollcall_api::labels;
 
 /// What is known about a connector or probe pod.
 #[derive(Clone, Debug, PartialEq, Eq)]

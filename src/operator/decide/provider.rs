@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{Decision, EventNote, OperatorAction, PodStage, PodView, Target, plus, whole_seconds};
-use crate::api::conditions::{self, Draft};
-use crate::api::labels;
-use crate::api::reasons::{self, Class};
-use crate::api::v1alpha1::{IntegrationProvider, IntegrationProviderStatus, LastProbe};
-use crate::contract::{DefinitionSource, PodResult};
 use crate::operator::catalogue::{Problem, ProviderFacts};
 use crate::operator::resources::{self, PodDefaults};
+use rollcall_api::conditions::{self, Draft};
+use rollcall_api::contract::{DefinitionSource, PodResult};
+use rollcall_api::labels;
+use rollcall_api::reasons::{self, Class};
+use rollcall_api::v1alpha1::{IntegrationProvider, IntegrationProviderStatus, LastProbe};
 
 /// A probe that takes longer has failed, in seconds.
 const PROBE_DEADLINE: i64 = 120;
@@ -274,7 +274,7 @@ impl Pass<'_> {
         &self,
         decision: &mut Decision<IntegrationProviderStatus>,
         drafts: Vec<Draft>,
-        capabilities: &[crate::api::v1alpha1::Capability],
+        capabilities: &[rollcall_api::v1alpha1::Capability],
         probe: Option<(LastProbe, Option<String>)>,
     ) {
         let generation = self.provider.metadata.generation;

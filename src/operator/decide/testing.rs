@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use super::{Counterpart, JobObserved, PodStage, PodState, PodView};
-use crate::api::conditions::{self, Draft};
-use crate::api::reasons;
-use crate::api::v1alpha1::{
+use crate::operator::resources::PodDefaults;
+use rollcall_api::conditions::{self, Draft};
+use rollcall_api::contract::{DefinitionSource, PodResult, RunResult};
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{
     EmployeeSyncJob, EmployeeSyncJobSpec, IntegrationProvider, IntegrationProviderSpec, IntegrationProviderStatus,
     LocalReference, SyncSetting, SyncSettingSpec, SyncSettingStatus,
 };
-use crate::contract::{DefinitionSource, PodResult, RunResult};
-use crate::operator::resources::PodDefaults;
 
 pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -124,4 +124,10 @@ pub(crate) fn result(code: i32, reason: &str) -> RunResult {
 
 pub(crate) fn message(result: RunResult) -> String {
     PodResult::Run(Box::new(result)).to_message()
+}
+
+/// Fails a test when conditions break a rule that holds for all of them.
+#[track_caller]
+pub(crate) fn assert_conditions_wellformed(conditions: &[rollcall_api::v1alpha1::Condition]) {
+    assert_eq!(rollcall_api::conditions::wellformed(conditions), Ok(()), "{conditions:#?}");
 }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::testing::*;
 use super::*;
-use crate::api::conditions::{assert_conditions_wellformed, find, is_true};
-use crate::api::reasons;
-use crate::api::v1alpha1::{
+use crate::operator::catalogue::{Problem, ProviderFacts};
+use crate::operator::decide::testing::assert_conditions_wellformed;
+use rollcall_api::conditions::{find, is_true};
+use rollcall_api::contract::{DefinitionSource, PodResult, ProbeResult};
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{
     ApprovalPhase, Decision as Verdict, DesiredState, Held, IntegrationProviderStatus, ProviderPhase, SyncApproval,
     SyncApprovalSpec,
 };
-use crate::contract::{DefinitionSource, PodResult, ProbeResult};
-use crate::operator::catalogue::{Problem, ProviderFacts};
 
 fn fresh() -> IntegrationProvider {
     IntegrationProvider { status: None, ..provider("hr") }
@@ -74,7 +75,7 @@ fn whatever_a_probe_ends_with_becomes_a_reason() {
 fn a_suspended_provider_keeps_its_verdict_and_is_not_probed() {
     let mut suspended = provider("hr");
     suspended.spec.suspend = true;
-    suspended.status.as_mut().unwrap().last_probe = Some(crate::api::v1alpha1::LastProbe {
+    suspended.status.as_mut().unwrap().last_probe = Some(rollcall_api::v1alpha1::LastProbe {
         time: time(now()),
         reason: reasons::PROBE_SUCCEEDED.into(),
         spec_digest: "old".into(),

@@ -9,11 +9,11 @@ use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, Opts};
 
 use super::PREFIX;
-use crate::api::conditions;
-use crate::api::v1alpha1::SyncSetting;
 use crate::operator::clock::Clock;
 use crate::operator::cluster::{Stores, SyncState};
-use crate::schedule::Schedule;
+use rollcall_api::conditions;
+use rollcall_api::v1alpha1::SyncSetting;
+use rollcall_engine::schedule::Schedule;
 
 /// Reads gauges off the stores.
 pub struct StoreCollector {
@@ -139,7 +139,7 @@ fn describe_setting(families: &Families, setting: &SyncSetting, now: Timestamp) 
     let state = format!("{:?}", status.state);
     families.info.with_label_values(&[labels[0], labels[1], source, target, &state, &suspended]).set(1.0);
     families.failures.with_label_values(&labels).set(f64::from(status.consecutive_failures));
-    let held = status.held.as_ref().map_or(0, crate::api::v1alpha1::Held::total);
+    let held = status.held.as_ref().map_or(0, rollcall_api::v1alpha1::Held::total);
     families.held.with_label_values(&labels).set(f64::from(i32::try_from(held).unwrap_or(i32::MAX)));
     let times = [
         (&families.last_success, &status.last_successful_time),

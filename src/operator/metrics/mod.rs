@@ -9,7 +9,7 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::api::v1alpha1::{Counts, EmployeeSyncJobStatus};
+use rollcall_api::v1alpha1::{Counts, EmployeeSyncJobStatus};
 
 pub use collect::StoreCollector;
 

@@ -6,8 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use kube::Resource;
 
 use super::short_hash;
-use crate::api::labels;
-use crate::api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobSpec, LocalReference, SyncSetting};
+use rollcall_api::labels;
+use rollcall_api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobSpec, LocalReference, SyncSetting};
 
 /// Why a job is made.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ mod tests;
 
 use ring::digest::{SHA256, digest};
 
-use crate::api::v1alpha1::IntegrationProviderSpec;
-use crate::engine::hexadecimal;
+use rollcall_api::v1alpha1::IntegrationProviderSpec;
+use rollcall_engine::hexadecimal;
 
 pub use job::{Trigger, due_job_name, new_job, release_job_name, requested_job_name, scheduled_job_name};
 pub use pod::{PodProvider, ProbePod, RunPod, probe_pod, run_pod, run_pod_hash};

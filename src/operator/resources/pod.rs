@@ -20,11 +20,11 @@ use kube::Resource;
 
 use self::volumes::Volumes;
 use super::{PodDefaults, probe_pod_name, short_hash};
-use crate::api::labels;
-use crate::api::v1alpha1::{EmployeeSyncJob, IntegrationProvider, PodSettings, RateLimit, SyncSetting};
-use crate::contract::{
+use rollcall_api::contract::{
     CONTRACT_VERSION, DefinitionSource, PodRequest, ProbeRequest, ProviderRequest, RunRequest, paths,
 };
+use rollcall_api::labels;
+use rollcall_api::v1alpha1::{EmployeeSyncJob, IntegrationProvider, PodSettings, RateLimit, SyncSetting};
 
 /// User and group of the process, and owner group of its files (the image's `nonroot`).
 const USER: i64 = 65_532;
@@ -218,7 +218,7 @@ impl Frame {
         pod_annotations.extend(annotations.into_iter().map(|(key, value)| (key.to_owned(), value)));
         // Serialising plain maps and strings cannot fail.
         pod_annotations.insert(labels::REQUEST.into(), serde_json::to_string(request).unwrap_or_default());
-        let pull = |secret: &crate::api::v1alpha1::LocalReference| LocalObjectReference { name: secret.name.clone() };
+        let pull = |secret: &rollcall_api::v1alpha1::LocalReference| LocalObjectReference { name: secret.name.clone() };
         let spec = PodSpec {
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),

@@ -4,10 +4,10 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::labels;
-use crate::api::v1alpha1::{IntegrationProvider, LocalReference, PodSettings, ProviderTls, RateLimit};
-use crate::contract::{DefinitionSource, PodRequest};
 use crate::operator::decide::testing::{job, now, provider, setting};
+use rollcall_api::contract::{DefinitionSource, PodRequest};
+use rollcall_api::labels;
+use rollcall_api::v1alpha1::{IntegrationProvider, LocalReference, PodSettings, ProviderTls, RateLimit};
 
 fn secured(name: &str) -> IntegrationProvider {
     let mut provider = provider(name);

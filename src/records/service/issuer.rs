@@ -8,7 +8,7 @@ use kube::{Api, Client};
 use serde::Deserialize;
 
 use super::auth::{AuthError, IssuerKeys, KeySource, PodDirectory, PodFacts};
-use crate::api::labels;
+use rollcall_api::labels;
 
 /// Longest wait for one answer of the API server.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -18,12 +18,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::auth::{AuthError, IssuerKeys, KeySource, PodDirectory, PodFacts, Policy};
 use super::tls::Certificate;
 use super::{AUDIENCE, Parts, guard, run};
-use crate::api::labels;
 use crate::records::Scope;
 use crate::records::client::{RemoteRecords, TokenSource};
 use crate::records::fixtures::{FixedClock, START, self_signed};
 use crate::records::store::{Retention, SqliteStore};
-use crate::redacted::Redacted;
+use rollcall_api::labels;
+use rollcall_engine::redacted::Redacted;
 
 pub(crate) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 pub(crate) const READER: &str = "rollcall-records-reader";

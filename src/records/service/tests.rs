@@ -8,7 +8,7 @@ use super::testing::{READER, Signer, TestService, account_claims, pod_claims};
 use crate::records::client::{RemoteRecords, TokenSource};
 use crate::records::fixtures::{run, scope, self_signed};
 use crate::records::{Records, Scope, StoreError};
-use crate::redacted::Redacted;
+use rollcall_engine::redacted::Redacted;
 
 /// What the service answers to a read with these claims, signed by the cluster.
 async fn read_with(service: &TestService, claims: &Value) -> Result<(), StoreError> {

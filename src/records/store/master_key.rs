@@ -13,7 +13,7 @@ use ring::hkdf;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::records::StoreError;
-use crate::redacted::Redacted;
+use rollcall_engine::redacted::Redacted;
 
 /// Bytes of every key (AES-256, HMAC-SHA-256).
 pub(super) const KEY_BYTES: usize = 32;

@@ -8,8 +8,8 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::keyring::row_name;
 use super::scoped::ScopedStore;
-use crate::engine::model::Link;
 use crate::records::{Intent, Outcome, StoreError};
+use rollcall_engine::model::Link;
 
 /// Rows per statement: few statements for thousands of records, well below `SQLite`'s 32766 parameters.
 pub(super) const CHUNK: usize = 250;

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{SqliteStore, lock, outcomes, rows, runs};
-use crate::engine::model::Link;
 use crate::records::{Batch, Intent, Outcome, OutcomeQuery, Records, RunRecord, Scope, SettingRecord, StoreError};
+use rollcall_engine::model::Link;
 
 /// The records of one setting in an open database. Cheap to clone.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! Faults at every write: the end is the same, and no attempt ever has two pods.
 
-use rollcall::contract::RunRequest;
+use rollcall_api::contract::RunRequest;
 use serde_json::{Value, json};
 
 use crate::support::fake_api::Fault;

@@ -1,6 +1,6 @@
 //! Providers, runs, schedules, requests, approvals.
 
-use rollcall::contract::RunRequest;
+use rollcall_api::contract::RunRequest;
 use serde_json::json;
 
 use crate::support::harness::{Harness, run_result, success, with_holds};

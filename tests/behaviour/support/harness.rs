@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use kube::Client;
-use rollcall::api::labels;
-use rollcall::api::v1alpha1::{Capability, Held, SyncSettingSpec};
-use rollcall::contract::{DefinitionSource, PodRequest, PodResult, ProbeResult, RunRequest, RunResult};
 use rollcall::operator::Parts;
 use rollcall::operator::catalogue::{Catalogue, Problem, ProviderFacts};
 use rollcall::operator::cluster::SyncState;
 use rollcall::operator::metrics::Metrics;
 use rollcall::operator::resources::PodDefaults;
 use rollcall::operator::settings::{Namespaces, Settings};
+use rollcall_api::contract::{DefinitionSource, PodRequest, PodResult, ProbeResult, RunRequest, RunResult};
+use rollcall_api::labels;
+use rollcall_api::v1alpha1::{Capability, Held, SyncSettingSpec};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

@@ -1,9 +1,9 @@
 //! What is held, and what an approval lets happen.
 
 use kube::api::PostParams;
-use rollcall::api::conditions::HELD;
-use rollcall::api::reasons;
-use rollcall::api::v1alpha1::{
+use rollcall_api::conditions::HELD;
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{
     ApprovalPhase, EmployeeSyncJob, Held, JobPhase, JobType, SettingState, SyncApproval, SyncSetting,
 };
 use serde_json::json;

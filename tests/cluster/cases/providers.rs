@@ -3,9 +3,9 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
-use rollcall::api::labels::PROBE_REQUESTED_AT;
-use rollcall::api::reasons;
-use rollcall::api::v1alpha1::ProviderPhase;
+use rollcall_api::labels::PROBE_REQUESTED_AT;
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::ProviderPhase;
 use serde_json::json;
 
 use super::support::tenant::{Setup, with_tenant};

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, ResourceExt};
-use rollcall::api::v1alpha1::{EmployeeSyncJob, JobType};
+use rollcall_api::v1alpha1::{EmployeeSyncJob, JobType};
 use serde_json::json;
 
 use super::support::tenant::{RELEASE, Setup, Tenant, with_tenant};

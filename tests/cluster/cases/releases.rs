@@ -1,7 +1,7 @@
 //! Two releases in one cluster do not know of each other.
 
 use kube::ResourceExt;
-use rollcall::api::v1alpha1::{JobPhase, JobType};
+use rollcall_api::v1alpha1::{JobPhase, JobType};
 use serde_json::json;
 
 use super::support::tenant::{Setup, pass, with_tenant};

@@ -4,7 +4,7 @@ use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessRevie
 use k8s_openapi::api::core::v1::{Container, Namespace, Pod};
 use kube::api::{LogParams, PostParams};
 use kube::{Api, ResourceExt};
-use rollcall::api::v1alpha1::JobType;
+use rollcall_api::v1alpha1::JobType;
 use serde_json::json;
 
 use super::support::forward;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use rollcall::api::reasons;
-use rollcall::api::v1alpha1::{Counts, EmployeeSyncJob, JobPhase, JobType};
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{Counts, EmployeeSyncJob, JobPhase, JobType};
 use serde_json::json;
 
 use super::support::manifests;

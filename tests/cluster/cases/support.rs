@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::{Api, Resource};
-use rollcall::api::conditions;
-use rollcall::api::v1alpha1::Condition;
+use rollcall_api::conditions;
+use rollcall_api::v1alpha1::Condition;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

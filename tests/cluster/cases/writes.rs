@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::DeleteParams;
 use kube::{Api, ResourceExt};
-use rollcall::api::v1alpha1::JobType;
+use rollcall_api::v1alpha1::JobType;
 use serde_json::json;
 
 use super::support::audit::Audit;

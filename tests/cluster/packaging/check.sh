@@ -241,7 +241,7 @@ check "the CRD chart refuses unknown values" eval '! helm template crds "$CRDS" 
 
 check "every group of values of rollcall has a comment" documented "$CHART/values.yaml"
 check "every group of values of rollcall-crds has a comment" documented "$CRDS/values.yaml"
-for file in Dockerfile packed.Dockerfile tests/emulators/packed.Dockerfile; do
+for file in Dockerfile packed.Dockerfile crates/emulators/packed.Dockerfile; do
   check "$file: images run as nobody, without a shell" unprivileged "$ROOT/$file"
 done
 

@@ -1,8 +1,8 @@
 //! What the end of a pod means: exit code and termination message turned into an end of the attempt.
 
 use super::super::PodView;
-use crate::api::reasons;
-use crate::contract::{ExitCode, JobEnd, PodResult, RunResult};
+use rollcall_api::contract::{ExitCode, JobEnd, PodResult, RunResult};
+use rollcall_api::reasons;
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,12 +15,12 @@ use jiff::Timestamp;
 
 use self::end::End;
 use super::{Decision, OperatorAction, PodStage, PodView, Target, plus, whole_seconds};
-use crate::api::reasons;
-use crate::api::v1alpha1::{
+use crate::operator::resources::PodDefaults;
+use rollcall_api::contract::{DefinitionSource, JobEnd};
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{
     EmployeeSyncJob, EmployeeSyncJobStatus, IntegrationProvider, JobPhase, SyncApproval, SyncSetting, TimeToLive,
 };
-use crate::contract::{DefinitionSource, JobEnd};
-use crate::operator::resources::PodDefaults;
 
 /// A pod that has not started after this many seconds never will.
 const START_DEADLINE: i64 = 300;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::super::{Decision, OperatorAction, is_usable, plus};
 use super::{Counterpart, Pass, current_attempt};
-use crate::api::v1alpha1::{
+use crate::operator::resources::{self, PodProvider, RunPod};
+use rollcall_api::contract::JobEnd;
+use rollcall_api::v1alpha1::{
     Decision as Verdict, DesiredState, EmployeeSyncJobSpec, EmployeeSyncJobStatus, JobType, SyncApproval, SyncSetting,
 };
-use crate::api::{conditions, reasons};
-use crate::contract::JobEnd;
-use crate::operator::resources::{self, PodProvider, RunPod};
+use rollcall_api::{conditions, reasons};
 
 /// What a job waits for.
 struct Wait {
@@ -116,7 +116,7 @@ impl Pass<'_> {
     }
 }
 
-/// What the setting's state forbids (DESIGN 4.4).
+/// What the setting's state forbids.
 fn refusal(setting: &SyncSetting, type_: JobType) -> Option<JobEnd> {
     (setting.spec.state == DesiredState::Off && type_.writes()).then(|| {
         let message = "spec.state of the setting is Off: only jobs of type Plan and Show run; set it to On".to_owned();
@@ -188,6 +188,6 @@ fn free_slot(counterpart: &Counterpart) -> Result<(), Wait> {
 fn backoff_seconds(uid: &str, failed: i32) -> i64 {
     let doublings = u32::try_from(failed.clamp(1, 6) - 1).unwrap_or(0);
     let most = (10_i64 << doublings).min(360);
-    let drawn = crate::schedule::start_jitter(&format!("{uid}/{failed}"), i32::try_from(most).unwrap_or(360));
+    let drawn = rollcall_engine::schedule::start_jitter(&format!("{uid}/{failed}"), i32::try_from(most).unwrap_or(360));
     drawn.as_secs().max(1)
 }

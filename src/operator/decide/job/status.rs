@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::super::{Decision, EventNote, time};
 use super::{Pass, current_attempt, current_pod_name};
-use crate::api::conditions::{self, Draft};
-use crate::api::reasons;
-use crate::api::v1alpha1::{EmployeeSyncJobStatus, JobPhase};
-use crate::contract::JobEnd;
+use rollcall_api::conditions::{self, Draft};
+use rollcall_api::contract::JobEnd;
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{EmployeeSyncJobStatus, JobPhase};
 
 impl Pass<'_> {
     /// Ends the job.

@@ -2,9 +2,12 @@
 
 use super::super::testing::*;
 use super::*;
-use crate::api::conditions::{assert_conditions_wellformed, find};
-use crate::api::v1alpha1::{Decision as Verdict, DesiredState, Held, JobType, Release, SyncApproval, SyncApprovalSpec};
-use crate::contract::RunResult;
+use crate::operator::decide::testing::assert_conditions_wellformed;
+use rollcall_api::conditions::find;
+use rollcall_api::contract::RunResult;
+use rollcall_api::v1alpha1::{
+    Decision as Verdict, DesiredState, Held, JobType, Release, SyncApproval, SyncApprovalSpec,
+};
 
 /// The job after its first attempt was started.
 fn running() -> EmployeeSyncJob {

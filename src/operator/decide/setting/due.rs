@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use super::super::job::target_of;
 use super::super::{Decision, EventNote, OperatorAction, time};
 use super::{Pass, phase, scheduled_time};
-use crate::api::labels;
-use crate::api::reasons;
-use crate::api::v1alpha1::{
+use crate::operator::resources::{self, Trigger};
+use rollcall_api::labels;
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{
     ConcurrencyPolicy, DesiredState, EmployeeSyncJob, EmployeeSyncJobSpec, JobType, SyncSettingStatus,
 };
-use crate::operator::resources::{self, Trigger};
-use crate::schedule::{Missed, Schedule};
+use rollcall_engine::schedule::{Missed, Schedule};
 
 type SettingDecision = Decision<SyncSettingStatus>;
 

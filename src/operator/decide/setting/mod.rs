@@ -17,12 +17,12 @@ use jiff::Timestamp;
 
 use self::ready::Readiness;
 use super::{Decision, whole_seconds};
-use crate::api::conditions;
-use crate::api::labels;
-use crate::api::v1alpha1::{
+use rollcall_api::conditions;
+use rollcall_api::labels;
+use rollcall_api::v1alpha1::{
     DesiredState, EmployeeSyncJob, IntegrationProvider, JobPhase, PublishPolicy, SyncSetting, SyncSettingStatus,
 };
-use crate::schedule::Schedule;
+use rollcall_engine::schedule::Schedule;
 
 /// What is known besides the setting itself.
 #[derive(Clone, Debug, Default)]

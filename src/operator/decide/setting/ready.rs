@@ -1,10 +1,10 @@
 //! Whether a setting can run, and the conditions that say so.
 
 use super::{Pass, SettingObserved};
-use crate::api::conditions::{self, Draft};
-use crate::api::reasons;
-use crate::api::v1alpha1::{DesiredState, IntegrationProvider, SyncSetting, SyncSettingSpec, SyncSettingStatus};
-use crate::schedule::{self, Schedule, ScheduleError};
+use rollcall_api::conditions::{self, Draft};
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{DesiredState, IntegrationProvider, SyncSetting, SyncSettingSpec, SyncSettingStatus};
+use rollcall_engine::schedule::{self, Schedule, ScheduleError};
 
 /// So many errors of a mapping are shown.
 const SHOWN_ERRORS: usize = 10;

@@ -3,7 +3,7 @@
 use super::super::job::{expiry, target_of};
 use super::super::{Decision, OperatorAction};
 use super::{Pass, completion, phase};
-use crate::api::v1alpha1::{EmployeeSyncJob, JobPhase, SyncSettingStatus};
+use rollcall_api::v1alpha1::{EmployeeSyncJob, JobPhase, SyncSettingStatus};
 
 impl Pass<'_> {
     /// Deletes oldest first, after the status that remembers the runs was written.

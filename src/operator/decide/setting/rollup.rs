@@ -4,9 +4,11 @@ use jiff::Timestamp;
 
 use super::super::{plus, time};
 use super::{Pass, completion, phase};
-use crate::api::conditions::{self, Draft};
-use crate::api::reasons;
-use crate::api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobStatus, JobPhase, JobType, RunSummary, SyncSettingStatus};
+use rollcall_api::conditions::{self, Draft};
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{
+    EmployeeSyncJob, EmployeeSyncJobStatus, JobPhase, JobType, RunSummary, SyncSettingStatus,
+};
 
 /// So many runs are kept in `status.history`.
 pub(super) const HISTORY: usize = 10;

@@ -3,9 +3,10 @@
 use super::super::testing::*;
 use super::super::{OperatorAction, plus};
 use super::*;
-use crate::api::conditions::{assert_conditions_wellformed, find};
-use crate::api::reasons;
-use crate::api::v1alpha1::{ConcurrencyPolicy, EmployeeSyncJobSpec, EmployeeSyncJobStatus, Held, SettingState};
+use crate::operator::decide::testing::assert_conditions_wellformed;
+use rollcall_api::conditions::find;
+use rollcall_api::reasons;
+use rollcall_api::v1alpha1::{ConcurrencyPolicy, EmployeeSyncJobSpec, EmployeeSyncJobStatus, Held, SettingState};
 
 const MORNING: &str = "2026-03-02T06:00:00Z";
 

@@ -6,9 +6,9 @@ use k8s_openapi::api::core::v1::{
 };
 
 use super::super::PodDefaults;
-use crate::api::labels;
-use crate::api::v1alpha1::{CaKind, CaReference, IntegrationProvider};
-use crate::contract::paths;
+use rollcall_api::contract::paths;
+use rollcall_api::labels;
+use rollcall_api::v1alpha1::{CaKind, CaReference, IntegrationProvider};
 
 /// Owner may read; the kubelet adds the group because of `fsGroup` (see the parent module).
 const SECRET_MODE: i32 = 0o400;

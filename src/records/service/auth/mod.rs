@@ -14,10 +14,10 @@ pub(crate) use self::pods::CachedPods;
 pub use self::pods::PodFacts;
 pub use self::token::IssuerKeys;
 use self::token::{Claims, UnverifiedToken};
-use crate::api::labels;
 use crate::records::Scope;
 use crate::records::clock::Clock;
 use crate::records::wire::Method;
+use rollcall_api::labels;
 
 /// Why a caller is turned away. Messages hold nothing of the token but names of Kubernetes objects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! The sample integration, Personio to TravelPerk, as the objects that a test creates.
 
-use rollcall::api::v1alpha1::{EmployeeSyncJob, IntegrationProvider, JobType, SyncApproval, SyncSetting};
+use rollcall_api::v1alpha1::{EmployeeSyncJob, IntegrationProvider, JobType, SyncApproval, SyncSetting};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -11,7 +11,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, Pod, Secret};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
-use rollcall::api::v1alpha1::{
+use rollcall_api::v1alpha1::{
     EmployeeSyncJob, IntegrationProvider, JobPhase, JobType, ProviderPhase, SyncApproval, SyncSetting,
 };
 use serde_json::Value;
@@ -125,7 +125,7 @@ impl Tenant {
         Box::pin(self.declare_systems()).await;
         self.settings().create(&PostParams::default(), &manifests::setting(changes)).await.unwrap();
         let is_ready = |it: &SyncSetting| {
-            it.status.as_ref().is_some_and(|status| rollcall::api::conditions::is_true(&status.conditions, "Ready"))
+            it.status.as_ref().is_some_and(|status| rollcall_api::conditions::is_true(&status.conditions, "Ready"))
         };
         until(&self.settings(), "travel", 60, "Ready", is_ready).await;
     }
