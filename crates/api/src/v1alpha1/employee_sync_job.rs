@@ -40,16 +40,18 @@ use super::common::{Action, Condition, Counts, Held, LocalReference, TimeToLive}
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = "1"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
 )]
-#[x_kube(validation = Rule::new("has(self.settingRef) && self.settingRef == oldSelf.settingRef && self.type == oldSelf.type && has(self.selector) == has(oldSelf.selector) && (!has(self.selector) || self.selector == oldSelf.selector) && has(self.release) == has(oldSelf.release) && (!has(self.release) || self.release == oldSelf.release) && has(self.activeDeadlineSeconds) == has(oldSelf.activeDeadlineSeconds) && (!has(self.activeDeadlineSeconds) || self.activeDeadlineSeconds == oldSelf.activeDeadlineSeconds) && has(self.backoffLimit) == has(oldSelf.backoffLimit) && (!has(self.backoffLimit) || self.backoffLimit == oldSelf.backoffLimit) && self.ttl == oldSelf.ttl").message("spec cannot be changed after creation, except for cancel: create a new job instead"))]
+#[x_kube(validation = Rule::new("has(self.settingRef) && self.settingRef == oldSelf.settingRef && self.type == oldSelf.type && has(self.selector) == has(oldSelf.selector) && (!has(self.selector) || self.selector == oldSelf.selector) && has(self.release) == has(oldSelf.release) && (!has(self.release) || self.release == oldSelf.release) && has(self.undo) == has(oldSelf.undo) && (!has(self.undo) || self.undo == oldSelf.undo) && has(self.activeDeadlineSeconds) == has(oldSelf.activeDeadlineSeconds) && (!has(self.activeDeadlineSeconds) || self.activeDeadlineSeconds == oldSelf.activeDeadlineSeconds) && has(self.backoffLimit) == has(oldSelf.backoffLimit) && (!has(self.backoffLimit) || self.backoffLimit == oldSelf.backoffLimit) && self.ttl == oldSelf.ttl").message("spec cannot be changed after creation, except for cancel: create a new job instead"))]
 #[x_kube(validation = Rule::new("!oldSelf.cancel || self.cancel").message("a cancelled job stays cancelled: create a new job instead"))]
 #[x_kube(validation = Rule::new("self.type in ['Show', 'Create'] ? has(self.selector) && has(self.selector.keys) && self.selector.keys.size() > 0 : true").message("jobs of type Show and Create need selector.keys"))]
 #[x_kube(validation = Rule::new("(self.type == 'Release') == has(self.release)").message("release must be set on jobs of type Release, and only there"))]
+#[x_kube(validation = Rule::new("(self.type == 'Undo') == has(self.undo)").message("undo must be set on jobs of type Undo, and only there"))]
 #[serde(rename_all = "camelCase")]
 pub struct EmployeeSyncJobSpec {
     /// The setting that is run.
     pub setting_ref: LocalReference,
     /// `Sync` (default); `Plan`: work out what would be done, write nothing; `Show`: what would be sent for the
-    /// selected records; `Create`: send the selected records now; `Release`: apply approved holds.
+    /// selected records; `Create`: send the selected records now, disabling nobody; `Release`: apply approved holds;
+    /// `Undo`: take back what a run did.
     #[serde(default, rename = "type")]
     pub type_: JobType,
     /// Limits the run to some records or streams.
@@ -58,6 +60,9 @@ pub struct EmployeeSyncJobSpec {
     /// What was approved; only on jobs of type Release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,
+    /// Which run is taken back; only on jobs of type Undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<UndoRequest>,
     /// How long the run may take, in seconds. Default: the setting's value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 10, max = 604_800))]
@@ -83,6 +88,7 @@ pub enum JobType {
     Show,
     Create,
     Release,
+    Undo,
 }
 
 impl JobType {
@@ -106,6 +112,22 @@ pub struct Selector {
     #[schemars(length(max = 16), inner(length(min = 1, max = 63)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub streams: Vec<String>,
+    /// Kinds of write; others are left to a later run. Unset: all that the setting allows. Example: `[Disable]`, for a
+    /// run that deals with leavers only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub actions: Vec<Action>,
+}
+
+/// A run that is taken back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UndoRequest {
+    /// Name of the EmployeeSyncJob whose writes are taken back, or its uid. The records store remembers it after the
+    /// job itself is gone. Example: `travel-29384756`.
+    #[schemars(length(min = 1, max = 253))]
+    pub run: String,
 }
 
 /// An approval that a job of type Release carries out.

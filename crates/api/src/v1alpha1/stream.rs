@@ -14,11 +14,22 @@ pub struct Stream {
     /// Whether the stream takes part in runs. Switching one stream off touches no other. Default: true.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Which way records flow. `Push` (default): from source to target. `Pull`: from target to source; scope and
+    /// leaver rules then look at the target's record (`target`). `Both`: records are created and removed as with Push,
+    /// and each field goes its own way, see `fields[].rule`. `MatchOnly`: records are linked and nothing is written.
+    /// `Ignore`: nothing is read; links stay as they are.
+    #[serde(default)]
+    pub mode: StreamMode,
     /// CEL expression over the source record (`source`) that must be true for a record to be sent. Unset: all.
     /// Example: `source.employment.type == "INTERNAL"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub scope: Option<String>,
+    /// Which of several records of one parent counts: the first rule that a record fits decides. Unset: all of them.
+    /// Only for streams whose records have a parent. Example: the latest placement of a type, else the latest one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub pick: Vec<PickRule>,
     /// How a record is found in the target when no link is stored, in this order. A rule with no hit passes on to
     /// the next, one hit links the two, several are a conflict.
     #[serde(default, rename = "match", skip_serializing_if = "Vec::is_empty")]
@@ -43,19 +54,76 @@ const fn yes() -> bool {
     true
 }
 
-/// One way to find a record in the target.
+/// Which way records of a stream flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum StreamMode {
+    #[default]
+    Push,
+    Pull,
+    Both,
+    MatchOnly,
+    Ignore,
+}
+
+/// One step of a choice among the records of one parent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PickRule {
+    /// CEL expression over the record (`source`) that must be true for this step. Unset: every record fits.
+    /// Example: `source.type == "Work placement"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub when: Option<String>,
+    /// Field of the record by which the latest one is chosen (dates and numbers by size, texts by letters); records
+    /// without a value come last, and among equals the one with the lowest identifier. Example: `startDate`.
+    #[schemars(length(min = 1, max = 256))]
+    pub latest: String,
+}
+
+/// One way to find a record in the target. Exactly one of `field` and `fields` is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("has(self.field) != has(self.fields)").message("exactly one of field and fields must be set"))]
 #[serde(rename_all = "camelCase")]
 pub struct MatchRule {
     /// Field of the target that is compared with the value this stream maps to it. Example: `externalId`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
-    pub field: String,
+    pub field: Option<String>,
+    /// Several fields that must agree together. A record without a value for one of them is not looked for by this
+    /// rule. Example: `[familyName, dateOfBirth]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 2, max = 8), inner(length(min = 1, max = 128)))]
+    pub fields: Vec<String>,
+    /// How values are compared. `None` (default): as the target's definition says. `Case`: upper and lower case count
+    /// as one. `Digits`: only digits count, for telephone numbers. `Alphanumeric`: only letters and digits count, in
+    /// upper case, for national insurance numbers. Other than None, the target's list is searched, not its filter.
+    #[serde(default)]
+    pub normalize: Normalization,
+}
+
+impl MatchRule {
+    /// The fields that must agree, one or more.
+    pub fn names(&self) -> Vec<&str> {
+        self.field.iter().chain(&self.fields).map(String::as_str).collect()
+    }
+}
+
+/// How the values of a match rule are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Normalization {
+    #[default]
+    None,
+    Case,
+    Digits,
+    Alphanumeric,
 }
 
 /// What is sent to one field of the target. Exactly one of `from`, `value` and `expr` is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(validation = Rule::new("(has(self.from) ? 1 : 0) + (has(self.value) ? 1 : 0) + (has(self.expr) ? 1 : 0) == 1").message("exactly one of from, value and expr must be set"))]
 #[x_kube(validation = Rule::new("!has(self.onUnmapped) || has(self.values)").message("onUnmapped needs values"))]
+#[x_kube(validation = Rule::new("!has(self.winner) || (has(self.rule) && self.rule == 'Fill')").message("winner needs rule: Fill"))]
+#[x_kube(validation = Rule::new("!has(self.back) || (has(self.from) && (!has(self.rule) || self.rule != 'Push'))").message("back needs from, and rule: Pull or Fill"))]
 #[serde(rename_all = "camelCase")]
 pub struct FieldMapping {
     /// Field of the target, as its definition calls it. Example: `givenName`.
@@ -73,6 +141,19 @@ pub struct FieldMapping {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub expr: Option<String>,
+    /// Which way the value goes. `Push`: from source to target. `Pull`: from target to source. `Fill`: to whichever
+    /// side has none; where both have one and they differ, `winner` decides. Default: Push, in a stream of mode Pull
+    /// Pull. Pull and Fill need a stream of mode Both or Pull.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<FieldRule>,
+    /// With `rule: Fill`, whose value counts where both sides have one: `Source` or `Target`. Unset: both keep theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub winner: Option<Winner>,
+    /// CEL expression over the target's record (`target`) that gives the value for the source's field that `from` names,
+    /// where a field flows back and is not simply the same. Example: `target.level == "3" ? "Advanced" : "Standard"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub back: Option<String>,
     /// `Always` (default), or `OnCreate`: sent with a new record, never changed afterwards.
     #[serde(default)]
     pub apply: Apply,
@@ -94,6 +175,22 @@ pub struct FieldMapping {
     /// What the value must look like, beyond what the target's definition asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate: Option<Validation>,
+}
+
+/// Which way a value goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum FieldRule {
+    #[default]
+    Push,
+    Pull,
+    Fill,
+}
+
+/// Whose value counts where both sides have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Winner {
+    Source,
+    Target,
 }
 
 /// When a field is sent.
@@ -209,9 +306,10 @@ pub struct Leaver {
     /// What happens to a linked record that no longer is in `scope`: `Disable` (default) or `Keep`.
     #[serde(default)]
     pub on_out_of_scope: OnGone,
-    /// Days after which a record that was disabled by Rollcall is deleted, when `actions.delete` is true. Default: 30.
+    /// Days after which a record that was disabled by Rollcall is deleted, when `actions.delete` is true. 0 deletes at
+    /// once, and is allowed only where records cannot be disabled (absences, contracts). Default: 30.
     #[serde(default = "thirty")]
-    #[schemars(range(min = 1, max = 3650))]
+    #[schemars(range(min = 0, max = 3650))]
     pub delete_after_days: i32,
 }
 

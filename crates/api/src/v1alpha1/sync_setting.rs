@@ -52,8 +52,11 @@ pub struct SyncSettingSpec {
     /// without them kubectl reads true and false. Default: On.
     #[serde(default)]
     pub state: DesiredState,
-    /// `Manual` (default): everything that the first run would do is held until somebody approves it, and again
-    /// after a change of scope or match rules. `Automatic`: the first run applies at once.
+    /// `Manual` (default): everything that the first run would do is held until somebody approves it. Afterwards what a
+    /// change of the setting touches is held until it is approved: everything after a change of the systems, scope,
+    /// match rules, leaver rules, actions or modes, otherwise the fields whose mapping changed. `Automatic`: only a
+    /// change of the systems is held. Switching from Manual to Automatic, or loosening `guard`, has effect once
+    /// somebody approves a plan.
     #[serde(default)]
     pub publish: PublishPolicy,
     /// When to run, as five cron fields or a macro (`@hourly`, `@daily`, …), in `timeZone`. Unset: on demand only.
@@ -157,27 +160,39 @@ pub enum SyncMode {
     CreateOnly,
 }
 
-/// Limits of one run. What goes beyond them is held, the rest of the run goes on.
+/// Limits on what runs may do within a window of time. What goes beyond them is held, the rest of the run goes on. They
+/// count what was done to the target by all settings that write to it, so that splitting an accident over many runs or
+/// settings does not pass them. What somebody approved does not count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Guard {
-    /// Most people that one run may disable or delete. Default: 25. With fewer than 20 linked people the limit is 2.
+    /// Most people that may be disabled or deleted within the window; the same number may be enabled again.
+    /// Default: 25. With fewer than 20 active linked people the limit is 2.
     #[serde(default = "default_max_removals")]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub max_removals: i32,
-    /// Largest share of the linked people, in percent, that one run may disable or delete. The lower of the two
-    /// limits counts. Default: 5.
+    /// Largest share of the active linked people, in percent, that may be disabled or deleted within the window, or
+    /// enabled again. The lower of the two limits counts. Default: 5.
     #[serde(default = "default_max_removal_percent")]
     #[schemars(range(min = 0, max = 100))]
     pub max_removal_percent: i32,
-    /// Most records that one run may create. Unset: without limit.
+    /// Most records that may be created within the window. Unset: without limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10_000_000))]
     pub max_creates: Option<i32>,
+    /// Largest share of the active linked records, in percent, of which one field may be changed or emptied within
+    /// the window; filling an empty field does not count. It applies from 20 records up. Default: 20.
+    #[serde(default = "default_max_field_change_percent")]
+    #[schemars(range(min = 0, max = 100))]
+    pub max_field_change_percent: i32,
     /// Fewest people that the source must deliver before anybody is removed. Default: 1.
     #[serde(default = "default_minimum_population")]
     #[schemars(range(min = 0, max = 10_000_000))]
     pub minimum_population: i32,
+    /// Length of the window, in hours. Default: 24.
+    #[serde(default = "default_window_hours")]
+    #[schemars(range(min = 1, max = 720))]
+    pub window_hours: i32,
 }
 
 const fn default_max_removals() -> i32 {
@@ -188,8 +203,16 @@ const fn default_max_removal_percent() -> i32 {
     5
 }
 
+const fn default_max_field_change_percent() -> i32 {
+    20
+}
+
 const fn default_minimum_population() -> i32 {
     1
+}
+
+const fn default_window_hours() -> i32 {
+    24
 }
 
 impl Default for Guard {
@@ -198,7 +221,9 @@ impl Default for Guard {
             max_removals: default_max_removals(),
             max_removal_percent: default_max_removal_percent(),
             max_creates: None,
+            max_field_change_percent: default_max_field_change_percent(),
             minimum_population: default_minimum_population(),
+            window_hours: default_window_hours(),
         }
     }
 }

@@ -35,7 +35,7 @@ impl Checker<'_, '_> {
     /// Checks the mapping; None when it cannot be used at all.
     pub(super) fn check(&mut self, mapping: &FieldMapping) -> Option<CompiledField> {
         let target = self.target;
-        let Some(schema) = target.fields.get(&mapping.to) else {
+        let Some(schema) = target.fields.get(mapping.to.as_str()) else {
             let writable = target.fields.iter().filter(|(_, field)| !field.read_only).map(|(name, _)| name);
             let remedy = suggestion(&mapping.to, writable);
             self.problem(".to", format!("the target has no field '{}'", mapping.to), remedy);

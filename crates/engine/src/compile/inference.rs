@@ -64,7 +64,7 @@ impl Reader<'_> {
         if let Shape::Part(path) = &shape {
             let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
             let inner = self.schema.fields.keys().filter(|name| name.starts_with(&prefix)).cloned();
-            self.findings.fields.extend(inner);
+            self.findings.fields.extend(inner.map(|name| name.to_string()));
         }
         shape.kind()
     }
@@ -129,7 +129,7 @@ impl Reader<'_> {
 
     fn field(&mut self, path: &str, name: &str) -> Shape {
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-        if let Some(field) = self.schema.fields.get(&path) {
+        if let Some(field) = self.schema.fields.get(path.as_str()) {
             if let Some(text) = &field.unsupported {
                 self.mistake(format!("source.{path} is not supported: {text}"), "remove it from the expression");
             }

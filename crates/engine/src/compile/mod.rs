@@ -121,7 +121,7 @@ fn order(streams: Vec<CompiledStream>, target: &BTreeMap<String, StreamSchema>) 
     while let Some(first) = waiting.keys().next().cloned() {
         let is_free = |name: &String| {
             target.get(name).is_none_or(|schema| {
-                !schema.depends_on.iter().any(|other| other != name && waiting.contains_key(other))
+                !schema.depends_on.iter().any(|other| **other != **name && waiting.contains_key(other.as_str()))
             })
         };
         let next = waiting.keys().find(|name| is_free(name)).cloned().unwrap_or(first);

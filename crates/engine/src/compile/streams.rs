@@ -42,7 +42,7 @@ pub(super) fn check(
     CompiledStream {
         name: stream.name.clone(),
         wanted: wanted.into_iter().collect(),
-        match_on: stream.match_rules.iter().map(|rule| rule.field.clone()).collect(),
+        match_on: stream.match_rules.iter().flat_map(|rule| rule.names()).map(str::to_owned).collect(),
         scope,
         leaver,
         fields: compiled,
@@ -93,7 +93,7 @@ fn leaver(
 fn required(stream: &Stream, path: &str, target: &StreamSchema, problems: &mut Problems) {
     for (name, field) in &target.fields {
         let is_writable = !field.read_only && field.unsupported.is_none();
-        if field.required && is_writable && !stream.fields.iter().any(|mapping| mapping.to == *name) {
+        if field.required && is_writable && !stream.fields.iter().any(|mapping| mapping.to == **name) {
             problems.add(
                 format!("{path}.fields"),
                 format!("the target requires '{name}', which is not mapped"),
@@ -112,31 +112,36 @@ fn match_rules(
     problems: &mut Problems,
 ) -> Vec<usize> {
     let mut indexes = Vec::new();
-    for (position, rule) in stream.match_rules.iter().enumerate() {
+    for (position, name) in stream
+        .match_rules
+        .iter()
+        .enumerate()
+        .flat_map(|(at, rule)| rule.names().into_iter().map(move |name| (at, name)))
+    {
         let path = format!("{path}.match[{position}].field");
-        let Some(field) = target.fields.get(&rule.field) else {
+        let Some(field) = target.fields.get(name) else {
             let lookups = target.fields.iter().filter(|(_, field)| field.lookup).map(|(name, _)| name);
-            problems.add(path, format!("the target has no field '{}'", rule.field), suggestion(&rule.field, lookups));
+            problems.add(path, format!("the target has no field '{}'", name), suggestion(name, lookups));
             continue;
         };
         if !field.lookup {
             let lookups = target.fields.iter().filter(|(_, field)| field.lookup).map(|(name, _)| name);
-            let rule = format!("records of the target cannot be looked up by '{}'", rule.field);
+            let rule = format!("records of the target cannot be looked up by '{}'", name);
             problems.add(&path, rule, suggestion("", lookups));
         }
         if matches!(field.type_, FieldType::TextList | FieldType::Reference) {
-            problems.add(&path, format!("'{}' is not a single value", rule.field), "match on a text or a number");
+            problems.add(&path, format!("'{}' is not a single value", name), "match on a text or a number");
         }
-        match compiled.iter().position(|field| field.to == rule.field) {
+        match compiled.iter().position(|field| field.to == name) {
             Some(index) if indexes.contains(&index) => {
-                problems.add(path, format!("'{}' is matched on twice", rule.field), "remove one of the two");
+                problems.add(path, format!("'{}' is matched on twice", name), "remove one of the two");
             }
             Some(index) => indexes.push(index),
-            None if stream.fields.iter().any(|mapping| mapping.to == rule.field) => {}
+            None if stream.fields.iter().any(|mapping| mapping.to == name) => {}
             None => problems.add(
                 path,
-                format!("'{}' is not mapped, so there is no value to look up", rule.field),
-                format!("add a mapping with to: {}", rule.field),
+                format!("'{}' is not mapped, so there is no value to look up", name),
+                format!("add a mapping with to: {}", name),
             ),
         }
     }

@@ -176,7 +176,7 @@ fn fields_and_values<'a>(
     values: impl Iterator<Item = &'a String> + Clone,
 ) {
     for (name, _) in schema.fields.iter().filter(|(_, field)| field.unsupported.is_none()) {
-        if !values.clone().any(|value| value == name) {
+        if !values.clone().any(|value| **value == **name) {
             check.note(
                 format!("{place}.schema.fields.{name}"),
                 "has no entry under values",
@@ -184,7 +184,7 @@ fn fields_and_values<'a>(
             );
         }
     }
-    for name in values.filter(|name| schema.fields.get(*name).is_none_or(|field| field.unsupported.is_some())) {
+    for name in values.filter(|name| schema.fields.get(name.as_str()).is_none_or(|field| field.unsupported.is_some())) {
         check.note(format!("{place}.values.{name}"), "is not a supported field of the schema", "describe the field");
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::{FieldName, StreamName};
+
 /// One kind of record of a vendor.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -14,15 +16,21 @@ pub struct StreamSchema {
     pub description: String,
     /// Streams of the same vendor that must be written before this one. Example: people depend on costCentres.
     #[serde(default)]
-    pub depends_on: Vec<String>,
+    pub depends_on: Vec<StreamName>,
     /// Whether records can be set inactive and active again.
     #[serde(default)]
     pub can_disable: bool,
     /// Whether records can be deleted.
     #[serde(default)]
     pub can_delete: bool,
+    /// Stream of the same vendor whose records these belong to. Example: absences belong to people.
+    #[serde(default)]
+    pub parent: Option<StreamName>,
+    /// Whether records can be written at all; follows from what the definition says about requests.
+    #[serde(skip)]
+    pub can_write: bool,
     /// Fields by name. Nested source fields have dotted names: `employment.position`.
-    pub fields: BTreeMap<String, FieldSchema>,
+    pub fields: BTreeMap<FieldName, FieldSchema>,
 }
 
 /// One field.
@@ -45,6 +53,13 @@ pub struct FieldSchema {
     /// Records can be looked up by it, so match rules may name it.
     #[serde(default)]
     pub lookup: bool,
+    /// The system delivers it with every record, if only with an empty value: a record without it was not read whole.
+    #[serde(default)]
+    pub always_delivered: bool,
+    /// Says who somebody is: a name, a day of birth. When none of these is what it was, the record is taken for
+    /// somebody else's.
+    #[serde(default)]
+    pub identifies: bool,
     /// Whether upper and lower case differ when values are compared (RFC 7643 section 7, `caseExact`).
     #[serde(default = "yes")]
     pub case_exact: bool,
@@ -59,7 +74,7 @@ pub struct FieldSchema {
     pub one_of: Vec<String>,
     /// For type Reference: the stream whose records it points at. The mapped value is the referenced record's source key.
     #[serde(default)]
-    pub stream: Option<String>,
+    pub stream: Option<StreamName>,
     /// What must be true of the value comes from here (a page of the vendor's documentation, an RFC section).
     #[serde(default)]
     pub source: Option<String>,
@@ -80,6 +95,8 @@ impl Default for FieldSchema {
             required: false,
             read_only: false,
             lookup: false,
+            always_delivered: false,
+            identifies: false,
             case_exact: yes(),
             max_length: None,
             pattern: None,

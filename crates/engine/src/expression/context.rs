@@ -24,7 +24,7 @@ impl View {
     pub(crate) fn new<'a>(schema: &StreamSchema, names: impl IntoIterator<Item = &'a String>) -> Self {
         let mut view = Self::default();
         for name in names {
-            if let Some(field) = schema.fields.get(name) {
+            if let Some(field) = schema.fields.get(name.as_str()) {
                 view.insert(name, field.type_);
             }
         }
