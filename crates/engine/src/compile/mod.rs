@@ -1,25 +1,29 @@
 //! Checks a setting against the schemas of its two vendors, and makes it ready for runs. All problems are reported, not
 //! only the first. (The schedule and the time zone are checked in [`crate::schedule`].)
 
+mod agreement;
 mod compiled;
 mod expressions;
 mod fields;
 mod inference;
 pub(crate) mod kinds;
+mod matching;
 mod streams;
 mod suggest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::definitions::schema::StreamSchema;
-use rollcall_api::v1alpha1::{Stream, SyncMode, SyncSettingSpec};
+use rollcall_api::v1alpha1::{Stream, StreamMode, SyncMode, SyncSettingSpec};
 
-pub(crate) use compiled::{CompiledField, Input, Scope};
+pub use agreement::agreement;
+pub(crate) use compiled::{CompiledField, CompiledMatch, Flow, Input, Scope};
 pub use compiled::{CompiledSetting, CompiledStream};
 use suggest::suggestion;
 
 use super::value::DateFormats;
+use crate::definitions::schema::StreamSchema;
+use crate::names::StreamName;
 
 /// Something in a setting that does not fit the definitions of its vendors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +52,9 @@ impl Problems {
     }
 }
 
+/// Schemas of the streams of a vendor.
+pub type Schemas = BTreeMap<StreamName, StreamSchema>;
+
 /// What the checks of one setting share.
 struct Setting<'a> {
     mode: SyncMode,
@@ -58,11 +65,7 @@ struct Setting<'a> {
 
 /// Checks a setting and compiles its expressions and patterns. `source` and `target` are the schemas of the two
 /// vendors, by stream.
-pub fn compile(
-    spec: &SyncSettingSpec,
-    source: &BTreeMap<String, StreamSchema>,
-    target: &BTreeMap<String, StreamSchema>,
-) -> Result<CompiledSetting, Vec<Problem>> {
+pub fn compile(spec: &SyncSettingSpec, source: &Schemas, target: &Schemas) -> Result<CompiledSetting, Vec<Problem>> {
     let mut problems = Problems::default();
     let (formats, bad) = DateFormats::parse(&spec.parsing.date_formats);
     for index in bad {
@@ -72,7 +75,8 @@ pub fn compile(
             "write for instance DD/MM/YYYY",
         );
     }
-    let enabled: Vec<&Stream> = spec.streams.iter().filter(|stream| stream.enabled).collect();
+    let takes_part = |stream: &&Stream| stream.enabled && stream.mode != StreamMode::Ignore;
+    let enabled: Vec<&Stream> = spec.streams.iter().filter(takes_part).collect();
     let setting = Setting {
         mode: spec.mode,
         formats: &formats,
@@ -95,12 +99,12 @@ pub fn compile(
     if !problems.0.is_empty() {
         return Err(problems.0);
     }
-    Ok(CompiledSetting::new(order(streams, target), formats.clone()))
+    Ok(CompiledSetting::new(order(streams, source, target), formats.clone()))
 }
 
 fn find<'a>(
     name: &str,
-    schemas: &'a BTreeMap<String, StreamSchema>,
+    schemas: &'a Schemas,
     side: &str,
     path: &str,
     problems: &mut Problems,
@@ -112,17 +116,19 @@ fn find<'a>(
     schema
 }
 
-/// Orders streams so that each comes after those that the target's schema says it depends on, otherwise by name.
-/// In a circle of dependencies the first by name goes first.
-fn order(streams: Vec<CompiledStream>, target: &BTreeMap<String, StreamSchema>) -> Vec<CompiledStream> {
-    let mut waiting: BTreeMap<String, CompiledStream> =
+/// Orders streams so that each comes after its parent and after those that the schema of the side that is written to says
+/// it depends on, otherwise by name. In a circle of dependencies the first by name goes first.
+fn order(streams: Vec<CompiledStream>, source: &Schemas, target: &Schemas) -> Vec<CompiledStream> {
+    let mut waiting: BTreeMap<StreamName, CompiledStream> =
         streams.into_iter().map(|stream| (stream.name.clone(), stream)).collect();
     let mut ordered = Vec::new();
     while let Some(first) = waiting.keys().next().cloned() {
-        let is_free = |name: &String| {
-            target.get(name).is_none_or(|schema| {
-                !schema.depends_on.iter().any(|other| **other != **name && waiting.contains_key(other.as_str()))
-            })
+        let is_free = |name: &StreamName| {
+            let before = [source, target].into_iter().filter_map(|schemas| schemas.get(name)).flat_map(|schema| {
+                let depends_on = if schema.can_write { schema.depends_on.as_slice() } else { &[] };
+                depends_on.iter().chain(&schema.parent)
+            });
+            !before.into_iter().any(|other| other != name && waiting.contains_key(other))
         };
         let next = waiting.keys().find(|name| is_free(name)).cloned().unwrap_or(first);
         ordered.extend(waiting.remove(&next));

@@ -1,15 +1,17 @@
-//! Leaver, in scope or out of scope: what the source record itself says.
+//! Leaver, in scope or out of scope: what the leading record itself says. Each kind of evidence stands alone: a last day
+//! that cannot be read does not outweigh a status that says that somebody has left.
 
 use cel::Context;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use rollcall_api::reasons;
 use serde_json::Value;
 
 use crate::compile::{CompiledStream, Scope};
 use crate::expression::Expression;
+use crate::model::Row;
 use crate::value::{DateFormats, is_empty};
-use rollcall_api::reasons;
 
 /// Why a record fails, in a word and in a text without values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,23 +33,37 @@ pub(super) enum Class {
     Failed(Failure),
 }
 
+/// What classifying depends on beside the record.
+#[derive(Clone, Copy)]
+pub(super) struct Circumstances<'a> {
+    pub(super) formats: &'a DateFormats,
+    pub(super) now: Timestamp,
+    pub(super) zone: &'a TimeZone,
+}
+
 /// Classifies one record.
 pub(super) fn classify(
     stream: &CompiledStream,
+    row: &Row,
     context: &Context<'_, '_>,
-    formats: &DateFormats,
-    now: Timestamp,
-    zone: &TimeZone,
+    circumstances: Circumstances<'_>,
 ) -> Class {
-    let found = leaves_at(stream, context, formats, zone).and_then(|leaves_at| {
-        if let Some(when) = &stream.leaver.when
-            && truth(when, context, "leaver.when")?
-        {
-            return Ok(Class::Leaver(reasons::LEAVER_STATUS));
-        }
-        if leaves_at.is_some_and(|instant| instant <= now) {
-            return Ok(Class::Leaver(reasons::LEAVER_LAST_DAY));
-        }
+    let knows_status = !stream.leaver.when_uses.iter().any(|field| row.is_unknown(field));
+    let status = stream.leaver.when.as_ref().filter(|_| knows_status).map(|when| truth(when, context, "leaver.when"));
+    if status == Some(Ok(true)) {
+        return Class::Leaver(reasons::LEAVER_STATUS);
+    }
+    if let Some(fault) = &row.fault {
+        let message = format!("{}: {}", fault.reason, fault.message);
+        return Class::Failed(Failure { reason: reasons::SOURCE_UNREADABLE, message });
+    }
+    let leaves_at = leaves_at(stream, context, circumstances);
+    if let Ok(Some(instant)) = &leaves_at
+        && *instant <= circumstances.now
+    {
+        return Class::Leaver(reasons::LEAVER_LAST_DAY);
+    }
+    let found = status.transpose().and(leaves_at).and_then(|leaves_at| {
         Ok(match stream.scope.as_ref().map(|scope| left_out_by(scope, context)).transpose()?.flatten() {
             Some(clause) => Class::OutOfScope { clause, leaves_at },
             None => Class::InScope { leaves_at },
@@ -65,7 +81,8 @@ fn left_out_by(scope: &Scope, context: &Context<'_, '_>) -> Result<Option<String
     Ok(Some(scope.clauses.iter().find(is_false).unwrap_or(&scope.whole).text.clone()))
 }
 
-fn truth(expression: &Expression, context: &Context<'_, '_>, name: &str) -> Result<bool, Failure> {
+/// Evaluates an expression that says yes or no; `name` says which in messages.
+pub(super) fn truth(expression: &Expression, context: &Context<'_, '_>, name: &str) -> Result<bool, Failure> {
     match evaluate(expression, context, name)? {
         Value::Bool(value) => Ok(value),
         _ => Err(failed(name, "it gives neither true nor false for this record")),
@@ -85,8 +102,7 @@ fn failed(name: &str, text: &str) -> Failure {
 fn leaves_at(
     stream: &CompiledStream,
     context: &Context<'_, '_>,
-    formats: &DateFormats,
-    zone: &TimeZone,
+    circumstances: Circumstances<'_>,
 ) -> Result<Option<Timestamp>, Failure> {
     let Some(expression) = &stream.leaver.last_day else { return Ok(None) };
     let value = evaluate(expression, context, "leaver.lastDay")?;
@@ -94,10 +110,11 @@ fn leaves_at(
         return Ok(None);
     }
     let Value::String(text) = value else { return Err(failed("leaver.lastDay", "it gives neither a day nor null")) };
-    let day = formats
+    let day = circumstances
+        .formats
         .day(&text)
         .map_err(|error| Failure { reason: error.reason, message: format!("leaver.lastDay: {error}") })?;
-    Ok(start_of_next_day(day, zone))
+    Ok(start_of_next_day(day, circumstances.zone))
 }
 
 /// The start of the day after a last day. Where midnight does not exist (a change to summer time), the first instant
