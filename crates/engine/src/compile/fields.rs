@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::compiled::{CompiledField, Input};
-use super::expressions::{self, Wanted};
+use super::expressions::{self, Row, Wanted};
 use super::kinds::Kind;
 use super::suggest::suggestion;
 use super::{Problems, Setting};
@@ -97,7 +97,7 @@ impl Checker<'_, '_> {
             (None, None, Some(text)) => {
                 let wanted = schema.map_or(Wanted::Anything, |schema| Wanted::Field(schema.type_, translated));
                 let path = format!("{}.expr", self.path);
-                let found = expressions::check(text, &path, wanted, self.source, self.used, self.problems);
+                let found = expressions::check(text, &path, wanted, Row::source(self.source), self.used, self.problems);
                 found.map(Input::Expression)
             }
             _ => {

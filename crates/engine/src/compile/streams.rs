@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::compiled::{CompiledField, CompiledLeaver, CompiledStream, Scope};
-use super::expressions::{self, Wanted};
+use super::expressions::{self, Row, Wanted};
 use super::suggest::suggestion;
 use super::{Problems, Setting, fields};
 use crate::definitions::schema::{FieldType, StreamSchema};
@@ -62,10 +62,10 @@ fn scope(
     used: &mut BTreeSet<String>,
     problems: &mut Problems,
 ) -> Option<Scope> {
-    let whole = expressions::check(text, &format!("{path}.scope"), Wanted::Truth, source, used, problems)?;
+    let whole = expressions::check(text, &format!("{path}.scope"), Wanted::Truth, Row::source(source), used, problems)?;
     // A clause that does not stand on its own was split wrongly: then the whole expression is the reason.
-    let parts: Result<Vec<Expression>, String> =
-        clauses(text).iter().map(|clause| Expression::compile(clause)).collect();
+    let parts: Result<Vec<Expression>, _> =
+        clauses(text).iter().map(|clause| Expression::compile(clause, whole.variable)).collect();
     let clauses = parts.unwrap_or_else(|_| vec![whole.clone()]);
     Some(Scope { whole, clauses })
 }
@@ -79,7 +79,7 @@ fn leaver(
 ) -> CompiledLeaver {
     let mut expression = |text: &Option<String>, name: &str, wanted: Wanted| {
         let text = text.as_ref()?;
-        expressions::check(text, &format!("{path}.leaver.{name}"), wanted, source, used, problems)
+        expressions::check(text, &format!("{path}.leaver.{name}"), wanted, Row::source(source), used, problems)
     };
     CompiledLeaver {
         when: expression(&stream.leaver.when, "when", Wanted::Truth),
