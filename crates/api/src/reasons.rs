@@ -78,6 +78,7 @@ reasons! {
     RESULT_INVALID = "ResultInvalid", Actionable, "The connector pod's result cannot be read; operator and connector images differ in version.";
     PLAN_CHANGED = "PlanChanged", Actionable, "What is held is no longer what was approved; look at the new digest and approve it.";
     NOTHING_HELD = "NothingHeld", Expected, "Nothing is held under the approved digest.";
+    APPROVAL_USED = "ApprovalUsed", Expected, "The approval was carried out before; what is held now needs a new one.";
     ANOTHER_RUN = "AnotherRun", Transient, "Another run of the same setting holds the records store's lock.";
     ACTION_NOT_AVAILABLE = "ActionNotAvailable", Expected, "The setting's state does not allow a job of this type; the message names the state.";
     NOT_APPROVED = "NotApproved", Actionable, "A job of type Release needs a SyncApproval that names the same digest, actions and streams: kubectl rollcall approve.";
@@ -102,6 +103,7 @@ reasons! {
     NEW = "New", Expected, "The record is not in the target.";
     CHANGED = "Changed", Expected, "Fields differ from what is wanted.";
     RETURNED = "Returned", Expected, "The record is disabled in the target but active in the source.";
+    TAKEN_BACK = "TakenBack", Expected, "What a run did is taken back.";
     LEAVER_STATUS = "LeaverStatus", Expected, "leaver.when is true for the record.";
     LEAVER_LAST_DAY = "LeaverLastDay", Expected, "The day after leaver.lastDay has begun.";
     LEAVER_ABSENT = "LeaverAbsent", Expected, "A complete read no longer contains the record.";
@@ -115,19 +117,37 @@ reasons! {
     ABSENT_KEPT = "AbsentKept", Expected, "The record is gone from the source and leaver.onAbsence is Keep.";
     ALREADY_GONE = "AlreadyGone", Expected, "The record is gone from both systems; its link is dropped.";
     OUT_OF_SCOPE = "OutOfScope", Expected, "The stream's scope is false for the record; the message has the clause.";
+    KEY_CHANGED = "KeyChanged", Actionable, "The same person seems to go on under another identifier of the source; approve it, or correct the source.";
+    BLOCKED_BY = "BlockedBy", Transient, "The record needs another one that failed, is held or is not there yet; it follows once that one is there.";
+    ACTION_NOT_SELECTED = "ActionNotSelected", Expected, "The run is limited to other kinds of write; another run does the rest.";
+    SUSPENDED_IN_TARGET = "SuspendedInTarget", Expected, "Somebody else disabled the record in the target; Rollcall enables only what it disabled itself.";
     NOT_ELIGIBLE = "NotEligible", Expected, "The selected record is not in scope.";
     // Records: held.
     FIRST_RUN = "FirstRun", Actionable, "publish is Manual and no plan has been approved yet.";
-    RULES_CHANGED = "RulesChanged", Actionable, "Scope or match rules have changed since the last approval.";
-    REMOVAL_LIMIT = "RemovalLimit", Actionable, "The run would remove more people than the guard allows.";
+    RULES_CHANGED = "RulesChanged", Actionable, "Scope, match rules, leaver rules, actions or modes have changed since the last approval.";
+    MAPPING_CHANGED = "MappingChanged", Actionable, "The mapping of a field that would be written has changed since the last approval.";
+    SYSTEM_CHANGED = "SystemChanged", Actionable, "The definition, an endpoint or a parameter of a provider has changed since the last approval.";
+    IDENTITY_DOUBTFUL = "IdentityDoubtful", Actionable, "Many linked records are not what they were: another tenant, or a source with new identifiers; check both systems before approving.";
+    UNDONE = "Undone", Actionable, "A run of type Undo left the record as it is; approve what would be written again, or leave it.";
+    AGREEMENT_PENDING = "AgreementPending", Actionable, "Nothing is to be written, but what the setting says now waits for an approval.";
+    REMOVAL_LIMIT = "RemovalLimit", Actionable, "More people would lose access within the window than the guard allows.";
     POPULATION_TOO_SMALL = "PopulationTooSmall", Actionable, "The source delivered fewer people than guard.minimumPopulation.";
-    CREATE_BUDGET = "CreateBudget", Actionable, "The run would create more records than guard.maxCreates.";
+    ENABLE_LIMIT = "EnableLimit", Actionable, "The run would enable more people again than the guard allows.";
+    FIELD_CHANGE_LIMIT = "FieldChangeLimit", Actionable, "One field would change, or be emptied, for more records than guard.maxFieldChangePercent allows.";
+    CREATE_BUDGET = "CreateBudget", Actionable, "More records would be created within the window than guard.maxCreates allows.";
     NO_MATCH_HELD = "NoMatchHeld", Actionable, "onNoMatch is Hold and the target has no such record.";
     VALUE_UNMAPPED = "ValueUnmapped", Actionable, "A source value is not in the field's value map; add it.";
     // Records: conflicts and failures.
     SEVERAL_MATCHES = "SeveralMatches", Actionable, "Several target records match; link one by hand or make the match rule stricter.";
     MATCHED_TWICE = "MatchedTwice", Actionable, "Several source records match one target record; correct the duplicate.";
     CLAIMED_BY_ANOTHER = "ClaimedByAnother", Actionable, "The target record exists and belongs to another source record.";
+    CLAIMED_BY_SETTING = "ClaimedBySetting", Actionable, "The row belongs to another setting that writes to the same system; only one of the two may have it.";
+    SHARED_IDENTIFIER = "SharedIdentifier", Actionable, "Several records of the source have the same value in a match field; correct it there.";
+    SOMEBODY_ELSE = "SomebodyElse", Actionable, "The two linked records have nothing in common any more; check who is meant, and unlink or link them by hand.";
+    NOT_IN_SOURCE = "NotInSource", Actionable, "The source has no record with the identifier that was asked for; check it.";
+    TARGET_UNREADABLE = "TargetUnreadable", Transient, "The target's record could not be read whole, so it is left alone.";
+    IRREVERSIBLE = "Irreversible", Actionable, "The system cannot take back what was done; restore it there by hand.";
+    UNDO_CONFLICT = "UndoConflict", Actionable, "The record was changed since the run that is taken back; decide there what it should be.";
     TARGET_UNKNOWN = "TargetUnknown", Transient, "Whether the target has the record could not be found out.";
     SOURCE_UNREADABLE = "SourceUnreadable", Transient, "The source delivered the record only in part.";
     REQUIRED_FIELD_EMPTY = "RequiredFieldEmpty", Actionable, "A field that the target requires has no value; complete the record in the source or map a default.";

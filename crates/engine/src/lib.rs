@@ -10,11 +10,11 @@ pub mod definitions;
 mod expression;
 pub mod model;
 pub mod names;
-// pub mod plan;
+pub mod plan;
 pub mod redacted;
 pub mod schedule;
 mod value;
 
 pub use compile::{CompiledSetting, Problem, compile};
-// pub use plan::{PlanInput, PlanOutcome, Published, StreamInput, plan};
+pub use plan::{PlanInput, Planned, StreamInput, Terms, plan};
 pub use value::hexadecimal;

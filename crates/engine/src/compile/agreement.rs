@@ -1,7 +1,7 @@
 //! The terms of a setting as digests: what somebody agrees to by approving its plan.
 
-use rollcall_api::v1alpha1::{FieldMapping, PublishPolicy, Stream, StreamMode, SyncSettingSpec};
 use ring::hmac;
+use rollcall_api::v1alpha1::{FieldMapping, PublishPolicy, Stream, StreamMode, SyncSettingSpec};
 use serde_json::{Value, json};
 
 use crate::model::{AgreedGuard, Agreement, StreamAgreement};
@@ -32,7 +32,8 @@ pub fn agreement(spec: &SyncSettingSpec, systems: &Value, key: &[u8]) -> Agreeme
 
 /// Who is concerned and what may happen to them: the same for every field.
 fn rules(stream: &Stream) -> Value {
-    let is_matched = |field: &&FieldMapping| stream.match_rules.iter().any(|rule| rule.names().contains(&field.to.as_str()));
+    let is_matched =
+        |field: &&FieldMapping| stream.match_rules.iter().any(|rule| rule.names().contains(&field.to.as_str()));
     let behind_match: Vec<Value> = stream.fields.iter().filter(is_matched).map(mapping).collect();
     json!([
         stream.name,

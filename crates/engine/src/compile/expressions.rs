@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::kinds::Kind;
 use super::{Problems, inference};
 use crate::definitions::schema::{FieldSchema, FieldType, StreamSchema};
-use crate::expression::{Expression, View};
+use crate::expression::{Expression, Variable, View};
+use crate::model::Fields;
 
 /// What an expression must give.
 #[derive(Clone, Copy)]
@@ -44,23 +45,44 @@ impl Wanted {
     }
 }
 
+/// The row that an expression is about.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) variable: Variable,
+    pub(super) schema: &'a StreamSchema,
+}
+
+impl<'a> Row<'a> {
+    /// A row of the source.
+    pub(super) const fn source(schema: &'a StreamSchema) -> Self {
+        Self { variable: Variable::Source, schema }
+    }
+
+    /// A row of the target.
+    pub(super) const fn target(schema: &'a StreamSchema) -> Self {
+        Self { variable: Variable::Target, schema }
+    }
+}
+
 /// Checks and compiles an expression; adds the fields that it uses to `used`.
 pub(super) fn check(
     text: &str,
     path: &str,
     wanted: Wanted,
-    schema: &StreamSchema,
+    row: Row<'_>,
     used: &mut BTreeSet<String>,
     problems: &mut Problems,
 ) -> Option<Expression> {
-    let expression = match Expression::compile(text) {
+    let expression = match Expression::compile(text, row.variable) {
         Ok(expression) => expression,
-        Err(error) => {
-            problems.add(path, format!("the expression does not compile: {error}"), "correct it there");
+        Err(mistakes) => {
+            for mistake in mistakes {
+                problems.add(path, format!("the expression does not compile: {}", mistake.rule), mistake.remedy);
+            }
             return None;
         }
     };
-    let (kind, findings) = inference::infer(&expression.root, schema);
+    let (kind, findings) = inference::infer(&expression.root, row);
     used.extend(findings.fields.iter().cloned());
     let before = problems.0.len();
     for (rule, remedy) in findings.mistakes {
@@ -70,7 +92,7 @@ pub(super) fn check(
         problems.add(path, format!("it gives {kind}, but {}", wanted.describe()), "change the expression");
     }
     if problems.0.len() == before {
-        try_out(&expression, path, wanted, schema, &findings.fields, problems);
+        try_out(&expression, path, wanted, row.schema, &findings.fields, problems);
     }
     Some(expression)
 }
@@ -109,20 +131,9 @@ fn try_out(
 }
 
 /// A made-up record.
-fn example(schema: &StreamSchema, is_filled: bool) -> Value {
-    let mut body = Value::Object(Map::new());
-    for (name, field) in &schema.fields {
-        let value = if is_filled { example_value(field) } else { Value::Null };
-        let mut place = &mut body;
-        for part in name.split('.') {
-            if !place.is_object() {
-                *place = Value::Object(Map::new());
-            }
-            place = &mut place[part];
-        }
-        *place = value;
-    }
-    body
+fn example(schema: &StreamSchema, is_filled: bool) -> Fields {
+    let value = |field| if is_filled { example_value(field) } else { Value::Null };
+    schema.fields.iter().map(|(name, field)| (name.clone(), value(field))).collect()
 }
 
 fn example_value(field: &FieldSchema) -> Value {

@@ -7,13 +7,12 @@ use rollcall_api::v1alpha1::{Apply, FieldMapping, FieldRule, OnNull, OnUnmapped,
 use serde_json::Value;
 
 use super::compiled::{CompiledField, Flow, Input};
-use super::expressions::{self, Wanted};
+use super::expressions::{self, Row, Wanted};
 use super::kinds::Kind;
 use super::streams::Used;
 use super::suggest::suggestion;
 use super::{Problems, Setting};
 use crate::definitions::schema::{FieldSchema, FieldType, StreamSchema};
-use crate::expression::Variable;
 use crate::names::{FieldName, Side};
 use crate::value::{Rules, coerce, is_empty, whole_pattern};
 
@@ -79,7 +78,11 @@ impl Checker<'_, '_> {
         match (self.mode, rule) {
             (StreamMode::Push | StreamMode::MatchOnly, FieldRule::Pull | FieldRule::Fill) => {
                 let mode = if self.mode == StreamMode::Push { "Push" } else { "MatchOnly" };
-                self.problem(".rule", format!("nothing flows back in a stream of mode {mode}"), "set the stream's mode to Both");
+                self.problem(
+                    ".rule",
+                    format!("nothing flows back in a stream of mode {mode}"),
+                    "set the stream's mode to Both",
+                );
             }
             (StreamMode::Pull, FieldRule::Push) => {
                 let remedy = "remove rule, or set the stream's mode to Both";
@@ -141,8 +144,7 @@ impl Checker<'_, '_> {
                 let wanted = Wanted::Field(schema.type_, false);
                 let path = format!("{}.back", self.path);
                 let used = self.used.of(Side::Target);
-                let variable = Variable::Target;
-                let found = expressions::check(text, &path, wanted, self.target, variable, used, self.problems);
+                let found = expressions::check(text, &path, wanted, Row::target(self.target), used, self.problems);
                 Input::Expression(found?)
             }
         };
@@ -216,8 +218,7 @@ impl Checker<'_, '_> {
                 let wanted = schema.map_or(Wanted::Anything, |schema| Wanted::Field(schema.type_, translated));
                 let path = format!("{}.expr", self.path);
                 let used = self.used.of(Side::Source);
-                let variable = Variable::Source;
-                let found = expressions::check(text, &path, wanted, self.source, variable, used, self.problems);
+                let found = expressions::check(text, &path, wanted, Row::source(self.source), used, self.problems);
                 found.map(Input::Expression)
             }
             _ => {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
+use super::expressions::Row;
 use super::kinds::Kind;
 use super::suggest::suggestion;
 use crate::definitions::schema::StreamSchema;
@@ -37,13 +38,16 @@ pub(super) struct Findings {
 }
 
 /// Reads a tree; gives the kind of its value and what was found.
-pub(super) fn infer(root: &IdedExpr, schema: &StreamSchema) -> (Kind, Findings) {
-    let mut reader = Reader { schema, bound: Vec::new(), findings: Findings::default() };
+pub(super) fn infer(root: &IdedExpr, row: Row<'_>) -> (Kind, Findings) {
+    let mut reader =
+        Reader { variable: row.variable.name(), schema: row.schema, bound: Vec::new(), findings: Findings::default() };
     let kind = reader.read(root).kind();
     (kind, reader.findings)
 }
 
 struct Reader<'a> {
+    /// Name of the variable that stands for the row.
+    variable: &'static str,
     schema: &'a StreamSchema,
     /// Variables of the comprehensions around the node.
     bound: Vec<(String, Kind)>,
@@ -78,7 +82,7 @@ impl Reader<'_> {
                 Shape::Value(kind) => {
                     if !matches!(kind, Kind::Map | Kind::Unknown | Kind::Null) {
                         let rule = format!("'.{}' is asked of {kind}, which has no fields", select.field);
-                        self.mistake(rule, "use a field of the source");
+                        self.mistake(rule, format!("use a field of the {}", self.variable));
                     }
                     Shape::Value(Kind::Unknown)
                 }
@@ -113,14 +117,14 @@ impl Reader<'_> {
             return Shape::Value(*kind);
         }
         match name {
-            "source" => Shape::Part(String::new()),
+            _ if name == self.variable => Shape::Part(String::new()),
             "bool" | "int" | "uint" | "double" | "string" | "bytes" | "list" | "map" | "null_type" | "type" => {
                 Shape::Value(Kind::Unknown)
             }
             _ => {
                 self.mistake(
                     format!("variable '{name}' is not known"),
-                    format!("write source.{name}, or put text in quotes"),
+                    format!("write {}.{name}, or put text in quotes", self.variable),
                 );
                 Shape::Value(Kind::Unknown)
             }
@@ -131,7 +135,10 @@ impl Reader<'_> {
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         if let Some(field) = self.schema.fields.get(path.as_str()) {
             if let Some(text) = &field.unsupported {
-                self.mistake(format!("source.{path} is not supported: {text}"), "remove it from the expression");
+                self.mistake(
+                    format!("{}.{path} is not supported: {text}", self.variable),
+                    "remove it from the expression",
+                );
             }
             self.findings.fields.insert(path);
             return Shape::Value(Kind::of_field(field.type_));
@@ -141,7 +148,7 @@ impl Reader<'_> {
             return Shape::Part(path);
         }
         let remedy = suggestion(&path, self.schema.fields.keys());
-        self.mistake(format!("the source has no field '{path}'"), remedy);
+        self.mistake(format!("the {} has no field '{path}'", self.variable), remedy);
         Shape::Value(Kind::Unknown)
     }
 
@@ -177,7 +184,7 @@ impl Reader<'_> {
 
     /// `optional.of(x)`: `optional` is not a variable but part of a function's name.
     fn is_namespace(&self, node: &IdedExpr) -> bool {
-        matches!(&node.expr, Expr::Ident(name) if name != "source" && !self.bound.iter().any(|(bound, _)| bound == name))
+        matches!(&node.expr, Expr::Ident(name) if name != self.variable && !self.bound.iter().any(|(bound, _)| bound == name))
     }
 
     fn index(&mut self, call: &CallExpr) -> Shape {
@@ -263,7 +270,7 @@ impl Reader<'_> {
         if let Some(namespace) = namespace {
             self.mistake(
                 format!("variable '{namespace}' is not known"),
-                format!("write source.{namespace}, or put text in quotes"),
+                format!("write {}.{namespace}, or put text in quotes", self.variable),
             );
         }
         if named.is_empty() {

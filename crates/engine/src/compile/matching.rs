@@ -2,9 +2,9 @@
 
 use rollcall_api::v1alpha1::{MatchRule, Normalization, Stream};
 
+use super::Problems;
 use super::compiled::{CompiledField, CompiledMatch};
 use super::suggest::suggestion;
-use super::Problems;
 use crate::definitions::schema::{FieldType, StreamSchema};
 
 /// What the checks of one stream's match rules share.

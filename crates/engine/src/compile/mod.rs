@@ -17,7 +17,7 @@ use std::fmt;
 use rollcall_api::v1alpha1::{Stream, StreamMode, SyncMode, SyncSettingSpec};
 
 pub use agreement::agreement;
-pub(crate) use compiled::{CompiledField, CompiledMatch, Flow, Input, Scope};
+pub(crate) use compiled::{CompiledField, CompiledMatch, CompiledPick, Flow, Input, Scope};
 pub use compiled::{CompiledSetting, CompiledStream};
 use suggest::suggestion;
 

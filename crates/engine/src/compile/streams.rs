@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use rollcall_api::v1alpha1::{FieldRule, PickRule, Stream, StreamMode, SyncMode};
 
 use super::compiled::{CompiledField, CompiledLeaver, CompiledPick, CompiledStream, Scope};
-use super::expressions::{self, Wanted};
+use super::expressions::{self, Row, Wanted};
 use super::suggest::suggestion;
 use super::{Problems, Setting, fields, matching};
 use crate::definitions::schema::{FieldType, StreamSchema};
-use crate::expression::{Expression, Variable, View, clauses};
+use crate::expression::{Expression, View, clauses};
 use crate::names::{FieldName, Side};
 
 /// One stream with the schemas of its two sides.
@@ -35,10 +35,11 @@ impl<'a> Sides<'a> {
         }
     }
 
-    fn lead_variable(&self) -> Variable {
+    /// The records that scope, leaver rules and choice look at.
+    const fn lead_row(&self) -> Row<'a> {
         match self.lead() {
-            Side::Source => Variable::Source,
-            Side::Target => Variable::Target,
+            Side::Source => Row::source(self.source),
+            Side::Target => Row::target(self.target),
         }
     }
 }
@@ -71,7 +72,8 @@ pub(super) fn check(
     let mut used = Used::default();
     let scope = stream.scope.as_ref().and_then(|text| scope(&sides, text, &mut used, problems));
     let leaver = leaver(&sides, &mut used, problems);
-    let pick = stream.pick.iter().enumerate().filter_map(|(index, rule)| pick(&sides, index, rule, &mut used, problems));
+    let pick =
+        stream.pick.iter().enumerate().filter_map(|(index, rule)| pick(&sides, index, rule, &mut used, problems));
     let pick: Vec<CompiledPick> = pick.collect();
     let mut wanted = Used::default();
     let compiled = mappings(&sides, setting, &mut used, &mut wanted, problems);
@@ -137,26 +139,24 @@ fn mappings(
 }
 
 fn scope(sides: &Sides<'_>, text: &str, used: &mut Used, problems: &mut Problems) -> Option<Scope> {
-    let (schema, variable) = (sides.schema(sides.lead()), sides.lead_variable());
     let path = format!("{}.scope", sides.path);
     let used = used.of(sides.lead());
-    let whole = expressions::check(text, &path, Wanted::Truth, schema, variable, used, problems)?;
+    let whole = expressions::check(text, &path, Wanted::Truth, sides.lead_row(), used, problems)?;
     // A clause that does not stand on its own was split wrongly: then the whole expression is the reason.
-    let parts: Result<Vec<Expression>, String> =
-        clauses(text).iter().map(|clause| Expression::compile(clause, variable)).collect();
+    let parts: Result<Vec<Expression>, _> =
+        clauses(text).iter().map(|clause| Expression::compile(clause, whole.variable)).collect();
     let clauses = parts.unwrap_or_else(|_| vec![whole.clone()]);
     Some(Scope { whole, clauses })
 }
 
 fn leaver(sides: &Sides<'_>, used: &mut Used, problems: &mut Problems) -> CompiledLeaver {
     let rules = &sides.stream.leaver;
-    let (schema, variable) = (sides.schema(sides.lead()), sides.lead_variable());
     let mut expression = |text: &Option<String>, name: &str, wanted: Wanted| {
         let mut uses = BTreeSet::new();
         let path = format!("{}.leaver.{name}", sides.path);
-        let found = text.as_ref().and_then(|text| {
-            expressions::check(text, &path, wanted, schema, variable, &mut uses, problems)
-        });
+        let found = text
+            .as_ref()
+            .and_then(|text| expressions::check(text, &path, wanted, sides.lead_row(), &mut uses, problems));
         used.of(sides.lead()).extend(uses.iter().cloned());
         (found, uses)
     };
@@ -179,14 +179,14 @@ fn pick(
     used: &mut Used,
     problems: &mut Problems,
 ) -> Option<CompiledPick> {
-    let (schema, variable) = (sides.schema(sides.lead()), sides.lead_variable());
+    let schema = sides.schema(sides.lead());
     let path = format!("{}.pick[{index}]", sides.path);
     if schema.parent.is_none() {
         problems.add(&path, "records of this stream belong to no parent, so there is nothing to choose", "remove pick");
     }
     let when = rule.when.as_ref().map(|text| {
         let path = format!("{path}.when");
-        expressions::check(text, &path, Wanted::Truth, schema, variable, used.of(sides.lead()), problems)
+        expressions::check(text, &path, Wanted::Truth, sides.lead_row(), used.of(sides.lead()), problems)
     });
     let Some(field) = schema.fields.get(rule.latest.as_str()) else {
         let side = sides.lead().as_str();
@@ -229,7 +229,8 @@ fn required(sides: &Sides<'_>, problems: &mut Problems) {
         let is_mapped = |mapping: &rollcall_api::v1alpha1::FieldMapping| match follower {
             Side::Target => mapping.to == **name && mapping.rule != Some(FieldRule::Pull),
             Side::Source => {
-                mapping.from.as_deref() == Some(name.as_str()) && mapping.rule.unwrap_or(FieldRule::Pull) != FieldRule::Push
+                mapping.from.as_deref() == Some(name.as_str())
+                    && mapping.rule.unwrap_or(FieldRule::Pull) != FieldRule::Push
             }
         };
         let is_writable = !field.read_only && field.unsupported.is_none();

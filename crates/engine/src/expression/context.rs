@@ -1,13 +1,14 @@
-//! The variable `source`: a record as CEL sees it.
+//! The variable of an expression: a row as CEL sees it.
 
 use std::collections::{BTreeMap, HashMap};
 
-use cel::Context;
 use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString};
 use cel::common::value::Val;
 use serde_json::Value;
 
+use super::Variable;
 use crate::definitions::schema::{FieldType, StreamSchema};
+use crate::model::Fields;
 
 /// The fields that the expressions of a stream use, as a tree. Only these are converted for each record.
 #[derive(Clone, Debug, Default)]
@@ -21,11 +22,11 @@ enum Node {
 
 impl View {
     /// A view of these fields (dotted names) of a schema.
-    pub(crate) fn new<'a>(schema: &StreamSchema, names: impl IntoIterator<Item = &'a String>) -> Self {
+    pub(crate) fn new<'a, S: AsRef<str> + 'a>(schema: &StreamSchema, names: impl IntoIterator<Item = &'a S>) -> Self {
         let mut view = Self::default();
         for name in names {
-            if let Some(field) = schema.fields.get(name.as_str()) {
-                view.insert(name, field.type_);
+            if let Some(field) = schema.fields.get(name.as_ref()) {
+                view.insert(name.as_ref(), field.type_);
             }
         }
         view
@@ -45,26 +46,33 @@ impl View {
         }
     }
 
-    /// A context with the record `body` as `source`. Texts are borrowed, not copied.
-    pub(crate) fn context<'p, 'v>(&self, body: &'v Value) -> Context<'p, 'v> {
-        let mut context = Context::with_env(super::environment());
-        context.add_variable_as_val("source", self.object(Some(body)));
-        context
+    /// A row as expressions see it: an object with every field of the view, null where the row has no value. Texts are
+    /// borrowed, not copied.
+    pub(crate) fn context<'v>(&self, fields: &'v Fields) -> Context<'v> {
+        let mut context = cel::Context::with_env(super::environment());
+        // An expression has one of the two variables; its check refuses the other.
+        for variable in [Variable::Source, Variable::Target] {
+            context.add_variable_as_val(variable.name(), self.object("", fields));
+        }
+        Context(context)
     }
 
-    fn object<'v>(&self, body: Option<&'v Value>) -> Box<dyn Val + 'v> {
+    fn object<'v>(&self, prefix: &str, fields: &'v Fields) -> Box<dyn Val + 'v> {
         let mut map: HashMap<CelMapKey<'v>, Box<dyn Val + 'v>> = HashMap::with_capacity(self.0.len());
         for (name, node) in &self.0 {
-            let part = body.and_then(|body| body.get(name));
+            let path = format!("{prefix}{name}");
             let value = match node {
-                Node::Field(type_) => part.map_or_else(null, |part| convert(part, *type_)),
-                Node::Object(inner) => inner.object(part),
+                Node::Field(type_) => fields.get(&path).map_or_else(null, |value| convert(value, *type_)),
+                Node::Object(inner) => inner.object(&format!("{path}."), fields),
             };
             map.insert(CelMapKey::String(CelString::from(name.clone())), value);
         }
         Box::new(CelMap::from(map))
     }
 }
+
+/// A row that expressions are evaluated for.
+pub(crate) struct Context<'v>(pub(super) cel::Context<'v, 'v>);
 
 fn null<'v>() -> Box<dyn Val + 'v> {
     Box::new(CelNull)

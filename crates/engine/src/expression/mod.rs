@@ -18,10 +18,10 @@ pub(crate) mod functions;
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
-use cel::{Context, Env, ExecutionError};
+use cel::{Env, ExecutionError};
 use serde_json::Value;
 
-pub(crate) use context::View;
+pub(crate) use context::{Context, View};
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(functions::environment()));
 
@@ -30,9 +30,38 @@ pub(crate) fn environment() -> Arc<Env> {
     Arc::clone(&ENVIRONMENT)
 }
 
+/// The row that an expression is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Variable {
+    /// The row of the source, `source`.
+    Source,
+    /// The row of the target, `target`.
+    Target,
+}
+
+impl Variable {
+    /// What it is called in expressions.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        }
+    }
+}
+
+/// What is wrong with an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    /// What is wrong, with the place in the text where that can be told.
+    pub(crate) rule: String,
+    /// What to do.
+    pub(crate) remedy: String,
+}
+
 /// A compiled expression.
 #[derive(Clone, Debug)]
 pub(crate) struct Expression {
+    pub(crate) variable: Variable,
     /// As the setting has it.
     pub(crate) text: String,
     /// The syntax tree, with `has(x)` rewritten to `x != null`.
@@ -50,26 +79,28 @@ pub(crate) struct EvaluationError {
 }
 
 impl Expression {
-    /// Compiles an expression. The error has line and column of each mistake.
-    pub(crate) fn compile(text: &str) -> Result<Self, String> {
+    /// Compiles an expression over one variable. Mistakes of syntax have line and column.
+    pub(crate) fn compile(text: &str, variable: Variable) -> Result<Self, Vec<Mistake>> {
         match environment().compile(text) {
             Ok(program) => {
                 let mut root = program.expression().clone();
                 rewrite_presence_tests(&mut root);
-                Ok(Self { text: text.to_owned(), root })
+                Ok(Self { variable, text: text.to_owned(), root })
             }
             Err(errors) => Err(errors
                 .errors
                 .iter()
-                .map(|error| format!("line {}, column {}: {}", error.pos.0, error.pos.1, one_line(&error.msg)))
-                .collect::<Vec<_>>()
-                .join("; ")),
+                .map(|error| Mistake {
+                    rule: format!("line {}, column {}: {}", error.pos.0, error.pos.1, one_line(&error.msg)),
+                    remedy: "correct it there".into(),
+                })
+                .collect()),
         }
     }
 
-    /// Evaluates it for the record of `context`.
-    pub(crate) fn evaluate(&self, context: &Context<'_, '_>) -> Result<Value, EvaluationError> {
-        let value = cel::Value::resolve(&self.root, context).map_err(|error| describe(&error))?;
+    /// Evaluates it for the row of `context`.
+    pub(crate) fn evaluate(&self, context: &Context<'_>) -> Result<Value, EvaluationError> {
+        let value = cel::Value::resolve(&self.root, &context.0).map_err(|error| describe(&error))?;
         value.json().map_err(|_| EvaluationError {
             text: "the result is neither text, number, true or false, list nor null".into(),
             is_type_error: true,

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Expression, View, clauses};
+use super::{Expression, Variable, View, clauses};
 use crate::definitions::schema::{FieldSchema, FieldType, StreamSchema};
+use crate::model::Fields;
 
 fn schema() -> StreamSchema {
     let field = |type_| FieldSchema { type_, ..FieldSchema::default() };
@@ -16,20 +17,36 @@ fn schema() -> StreamSchema {
             ("age", FieldType::Integer),
             ("tags", FieldType::TextList),
         ]
-        .map(|(name, type_)| (name.to_owned(), field(type_)))
+        .map(|(name, type_)| (name.into(), field(type_)))
         .into(),
         ..StreamSchema::default()
     }
 }
 
-fn evaluate(text: &str) -> Value {
+fn row() -> Fields {
+    [
+        ("name", json!(" Ada ")),
+        ("nick", Value::Null),
+        ("employment.type", json!("X")),
+        ("employment.hours", json!(38)),
+        ("age", json!(3)),
+        ("tags", json!(["a", "b"])),
+    ]
+    .map(|(name, value)| (name.into(), value))
+    .into_iter()
+    .collect()
+}
+
+fn evaluate_over(text: &str, variable: Variable) -> Value {
     let schema = schema();
     let view = View::new(&schema, schema.fields.keys());
-    let body =
-        json!({"name": " Ada ", "nick": null, "employment": {"type": "X", "hours": 38}, "age": 3, "tags": ["a", "b"]});
-    let expression = Expression::compile(text).unwrap();
-    let context = view.context(&body);
-    expression.evaluate(&context).unwrap_or_else(|error| json!({"error": error.text}))
+    let fields = row();
+    let expression = Expression::compile(text, variable).unwrap();
+    expression.evaluate(&view.context(&fields)).unwrap_or_else(|error| json!({"error": error.text}))
+}
+
+fn evaluate(text: &str) -> Value {
+    evaluate_over(text, Variable::Source)
 }
 
 #[test]
@@ -85,7 +102,20 @@ fn scope_is_split_at_its_top_level_ands_only() {
 
 #[test]
 fn a_mistake_is_reported_with_its_position() {
-    let error = Expression::compile("source.a ==").unwrap_err();
-    assert!(error.starts_with("line 1, column "), "{error}");
-    assert!(Expression::compile("source.?a").is_err(), "the optional syntax is off");
+    let mistakes = Expression::compile("source.a ==", Variable::Source).unwrap_err();
+    assert!(mistakes[0].rule.starts_with("line 1, column "), "{mistakes:?}");
+    assert!(Expression::compile("source.?a", Variable::Source).is_err(), "the optional syntax is off");
+}
+
+#[test]
+fn an_expression_over_the_target_reads_the_row_as_target() {
+    assert_eq!(evaluate_over("target.employment.type == 'X' && !has(target.nick)", Variable::Target), json!(true));
+}
+
+#[test]
+fn a_field_that_the_row_does_not_have_reads_as_null() {
+    let schema = schema();
+    let view = View::new(&schema, schema.fields.keys());
+    let expression = Expression::compile("source.employment.type == null", Variable::Source).unwrap();
+    assert_eq!(expression.evaluate(&view.context(&Fields::new())), Ok(json!(true)));
 }

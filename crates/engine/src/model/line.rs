@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use rollcall_api::v1alpha1::{Action, Counts, Held};
 use serde::{Deserialize, Serialize};
 
-use super::Fields;
-use crate::names::{FieldName, Side, SourceKey, StreamName, TargetId};
+use super::{Agreed, Fields, Witness};
+use crate::names::{FieldName, RowId, Side, SourceKey, StreamName, TargetId};
+use crate::value::is_empty;
 
 /// What a run would do, in a fixed order.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +73,19 @@ pub struct Entry {
     pub message: String,
     /// Fields whose value is a default rather than one of the source.
     pub defaulted: Vec<FieldName>,
-    /// What the fields that the lines set were before, on the side of each line.
-    pub before: Fields,
+    /// What the pair's link is to remember once the entry is done.
+    pub memory: Option<Memory>,
+    /// Drop the link: both rows are gone.
+    pub drops_link: bool,
+}
+
+/// What a link remembers of its two rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// What the record looked like.
+    pub witness: Witness,
+    /// Values that the target keeps in another form than they were sent in.
+    pub agreed: BTreeMap<FieldName, Agreed>,
 }
 
 /// What is to happen to a pair.
@@ -92,6 +104,11 @@ pub enum Disposition {
 }
 
 impl Entry {
+    /// Both identifiers, for ordering.
+    pub fn ends(&self) -> (Option<&SourceKey>, Option<&TargetId>) {
+        (self.source_key.as_ref(), self.target_id.as_ref())
+    }
+
     /// The lines, held ones too.
     pub fn lines(&self) -> &[Line] {
         match &self.disposition {
@@ -130,6 +147,37 @@ pub struct Line {
     /// Records without which this one must not be written: its parent, and references to a required field. It waits
     /// for them, and is blocked when they are held or failed.
     pub needs: Vec<Reference>,
+    /// What the row had in the fields that are set, and in its references.
+    pub before: Fields,
+    /// Whether the row was active; None where there is none yet.
+    pub active_before: Option<bool>,
+}
+
+impl Line {
+    /// A line that writes nothing to the system: the stored link moves.
+    pub const fn relink(at: Side) -> Self {
+        Self {
+            at,
+            operation: Operation::Update,
+            set: Fields::new(),
+            references: References::new(),
+            needs: Vec::new(),
+            before: Fields::new(),
+            active_before: None,
+        }
+    }
+
+    /// Whether nothing is sent because of it.
+    pub fn is_silent(&self) -> bool {
+        self.operation == Operation::Update && self.set.is_empty() && self.references.is_empty()
+    }
+
+    /// Fields that had a value and get another one or none.
+    pub fn changes(&self) -> impl Iterator<Item = &FieldName> {
+        let is_creation = self.operation == Operation::Create;
+        let names = self.set.names().chain(self.references.keys()).filter(move |_| !is_creation);
+        names.filter(|name| self.before.get(name).is_some_and(|value| !is_empty(value)))
+    }
 }
 
 /// What a line does.
@@ -173,7 +221,7 @@ pub struct Reference {
     /// Stream of the referenced record.
     pub stream: StreamName,
     /// Its identifier on the other side; None empties the field.
-    pub key: Option<crate::names::RowId>,
+    pub key: Option<RowId>,
 }
 
 impl StreamPlan {

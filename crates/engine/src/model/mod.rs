@@ -13,7 +13,7 @@ mod row;
 pub use agreement::{AgreedGuard, Agreement, StreamAgreement};
 pub use fields::Fields;
 pub use journal::{Claim, Claimed, EffectCounts, Effects, Write, WriteState};
-pub use line::{Disposition, Entry, Line, Operation, OutOfScope, Plan, Reference, References, StreamPlan};
+pub use line::{Disposition, Entry, Line, Memory, Operation, OutOfScope, Plan, Reference, References, StreamPlan};
 pub use link::{Agreed, Link, Provenance, Witness};
 pub use proposal::{Origin, Proposal, ProposedLine};
 pub use read::{Read, ReadProof};

@@ -1,7 +1,7 @@
 //! Leaver, in scope or out of scope: what the leading record itself says. Each kind of evidence stands alone: a last day
 //! that cannot be read does not outweigh a status that says that somebody has left.
 
-use cel::Context;
+use crate::expression::Context;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -45,7 +45,7 @@ pub(super) struct Circumstances<'a> {
 pub(super) fn classify(
     stream: &CompiledStream,
     row: &Row,
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     circumstances: Circumstances<'_>,
 ) -> Class {
     let knows_status = !stream.leaver.when_uses.iter().any(|field| row.is_unknown(field));
@@ -73,7 +73,7 @@ pub(super) fn classify(
 }
 
 /// The clause that leaves a record out; None when it is in scope.
-fn left_out_by(scope: &Scope, context: &Context<'_, '_>) -> Result<Option<String>, Failure> {
+fn left_out_by(scope: &Scope, context: &Context<'_>) -> Result<Option<String>, Failure> {
     if truth(&scope.whole, context, "scope")? {
         return Ok(None);
     }
@@ -82,7 +82,7 @@ fn left_out_by(scope: &Scope, context: &Context<'_, '_>) -> Result<Option<String
 }
 
 /// Evaluates an expression that says yes or no; `name` says which in messages.
-pub(super) fn truth(expression: &Expression, context: &Context<'_, '_>, name: &str) -> Result<bool, Failure> {
+pub(super) fn truth(expression: &Expression, context: &Context<'_>, name: &str) -> Result<bool, Failure> {
     match evaluate(expression, context, name)? {
         Value::Bool(value) => Ok(value),
         _ => Err(failed(name, "it gives neither true nor false for this record")),
@@ -90,7 +90,7 @@ pub(super) fn truth(expression: &Expression, context: &Context<'_, '_>, name: &s
 }
 
 /// Evaluates an expression of the setting; `name` says which in messages.
-pub(super) fn evaluate(expression: &Expression, context: &Context<'_, '_>, name: &str) -> Result<Value, Failure> {
+pub(super) fn evaluate(expression: &Expression, context: &Context<'_>, name: &str) -> Result<Value, Failure> {
     expression.evaluate(context).map_err(|error| failed(name, &error.text))
 }
 
@@ -101,7 +101,7 @@ fn failed(name: &str, text: &str) -> Failure {
 /// When the record's leaving day takes effect.
 fn leaves_at(
     stream: &CompiledStream,
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     circumstances: Circumstances<'_>,
 ) -> Result<Option<Timestamp>, Failure> {
     let Some(expression) = &stream.leaver.last_day else { return Ok(None) };

@@ -33,7 +33,8 @@ pub(super) fn of_source(rule: &CompiledMatch, stream: &CompiledStream, mapped: &
         let (Some(field), Some(mapped)) = (stream.fields.get(*index), mapped.get(*index)) else { return Key::None };
         match mapped {
             Err(failure) => return Key::Failed(failure.clone()),
-            Ok(mapped) => match mapped.own_value().and_then(|value| form(value, &field.forward.schema, rule.normalize)) {
+            Ok(mapped) => match mapped.own_value().and_then(|value| form(value, &field.forward.schema, rule.normalize))
+            {
                 Some(part) => parts.push(part),
                 None => return Key::None,
             },

@@ -1,6 +1,6 @@
 //! From a record of one side to the value that a field of the other should have.
 
-use cel::Context;
+use crate::expression::Context;
 use rollcall_api::reasons;
 use rollcall_api::v1alpha1::OnUnmapped;
 use serde_json::Value;
@@ -38,12 +38,7 @@ impl Mapped {
 }
 
 /// Maps one field of a record.
-pub(super) fn map(
-    flow: &Flow,
-    row: &Row,
-    context: &Context<'_, '_>,
-    formats: &DateFormats,
-) -> Result<Mapped, Failure> {
+pub(super) fn map(flow: &Flow, row: &Row, context: &Context<'_>, formats: &DateFormats) -> Result<Mapped, Failure> {
     let raw = match &flow.input {
         Input::Field(name) if row.is_unknown(name) => {
             let message = format!("field '{name}' could not be read");
