@@ -1,45 +1,48 @@
-//! Applying a plan in passes: creates and updates stream by stream, then references between records, then removals in
-//! reverse. A record that the target refuses fails alone; a system that is gone ends the run.
+//! Applying a plan in passes: leavers first; then creates and updates stream by stream, with references between records;
+//! then records that are merely gone, in reverse.
 
 use futures::stream::StreamExt;
-use tokio_util::sync::CancellationToken;
-
-use super::course::{CHUNK, Course, WRITES_AT_ONCE, entries_with, is_write, resolve, settle_failure};
-use super::create::{self, Deferred};
-use super::finish::RunFailure;
-use super::input::RunInput;
-use super::ledger::{Done, Ledger, result_of};
-use super::progress::RunProgress;
-use crate::connectors::{ConnectorError, ErrorKind};
 use rollcall_api::reasons;
 use rollcall_api::v1alpha1::Action;
-use rollcall_engine::model::{Entry, Fields, Plan, StreamPlan, Verdict};
+use rollcall_engine::model::{Entry, Fields, Line, Operation, Plan, Provenance, References, StreamPlan, WriteState};
+use rollcall_engine::names::{RowId, Side, StreamName};
+
+use super::course::{CHUNK, Course, WRITES_AT_ONCE};
+use super::create::{self, Deferred};
+use super::failure::RunFailure;
+use super::input::RunInput;
+use super::journal::{self, Phase, Sending};
+use super::ledger::{Done, Ledger, result_of};
+use super::settle::{self, Ends};
+use crate::connectors::{ConnectorError, ErrorKind};
+use crate::records::{OutcomeResult, pair};
 
 /// How often a write with an unknown outcome that can be repeated without harm is repeated.
 const REPEATS: usize = 2;
 
-/// Carries out a plan.
+/// Carries out a plan. What was done is kept whatever ends the run; a failure to store it comes second.
 pub(super) async fn apply(
     input: &RunInput,
     plan: &Plan,
     ledger: &mut Ledger,
-    cancel: &CancellationToken,
-    progress: &dyn RunProgress,
+    course: &mut Course<'_>,
 ) -> Result<(), RunFailure> {
-    let mut course = Course::new(plan, cancel, progress);
-    let outcome = passes(input, plan, ledger, &mut course).await;
-    // What was done is kept whatever ended the run; a failure to store it comes second.
+    let outcome = passes(input, plan, ledger, course).await;
     let stored = ledger.flush(input).await;
-    outcome.and(stored)
+    outcome.and(stored.map(|_| ()))
 }
 
 async fn passes(input: &RunInput, plan: &Plan, ledger: &mut Ledger, course: &mut Course<'_>) -> Result<(), RunFailure> {
     for stream in &plan.streams {
-        for entry in stream.entries.iter().filter(|entry| !is_write(entry)) {
-            ledger.settle_without_write(&stream.name, entry);
+        for entry in stream.entries.iter().filter(|entry| !entry.is_write()) {
+            without_write(input, course, &stream.name, entry, ledger);
             course.advance(&stream.name);
             ledger.flush_if_full(input).await?;
         }
+    }
+    // Nothing that a joiner does can delay a leaver.
+    for stream in plan.streams.iter().rev() {
+        removals(input, stream, true, ledger, course).await?;
     }
     for stream in &plan.streams {
         let mut deferred = create::creates(input, stream, ledger, course).await?;
@@ -47,21 +50,38 @@ async fn passes(input: &RunInput, plan: &Plan, ledger: &mut Ledger, course: &mut
         references(input, &stream.name, deferred, ledger, course).await?;
     }
     for stream in plan.streams.iter().rev() {
-        removals(input, stream, ledger, course).await?;
+        removals(input, stream, false, ledger, course).await?;
     }
     Ok(())
 }
 
-/// One change of a record that exists.
-struct Change<'a> {
-    entry: &'a Entry,
-    id: &'a str,
-    kind: ChangeKind,
+fn without_write(input: &RunInput, course: &Course<'_>, stream: &StreamName, entry: &Entry, ledger: &mut Ledger) {
+    ledger.settle_without_write(stream, entry);
+    if entry.held.is_some() {
+        return;
+    }
+    if let (true, Some(key)) = (entry.drops_link, &entry.source_key) {
+        ledger.drop_link(stream, key);
+    } else if entry.links || entry.memory.is_some() {
+        settle::link(input, course, stream, entry, &Ends::of(entry, None), Provenance::Auto, ledger);
+    }
 }
 
-enum ChangeKind {
-    Update { fields: Fields, active: Option<bool> },
-    Delete,
+/// Removals that rest on what the record itself says, or the others.
+async fn removals(
+    input: &RunInput,
+    stream: &StreamPlan,
+    is_evident: bool,
+    ledger: &mut Ledger,
+    course: &mut Course<'_>,
+) -> Result<(), RunFailure> {
+    let is_meant = |entry: &&Entry| {
+        entry.is_write()
+            && entry.lines().iter().any(|line| line.operation.is_removal())
+            && (entry.reason == reasons::LEAVER_ABSENT) != is_evident
+    };
+    let entries: Vec<&Entry> = stream.entries.iter().filter(is_meant).collect();
+    changes(input, &stream.name, entries, ledger, course).await.map(|_| ())
 }
 
 /// Changes records that exist. References to records that are known are part of the same write.
@@ -71,79 +91,169 @@ async fn updates<'a>(
     ledger: &mut Ledger,
     course: &mut Course<'_>,
 ) -> Result<Vec<Deferred<'a>>, RunFailure> {
+    let is_update = |entry: &&Entry| entry.is_write() && entry.action() == Some(Action::Update);
+    let entries: Vec<&Entry> = stream.entries.iter().filter(is_update).collect();
+    changes(input, &stream.name, entries, ledger, course).await
+}
+
+/// What one entry sends, line by line.
+struct Change<'a> {
+    entry: &'a Entry,
+    sendings: Vec<Sending<'a>>,
+    deferred: Vec<Deferred<'a>>,
+}
+
+/// Writes the lines of entries whose rows exist.
+async fn changes<'a>(
+    input: &RunInput,
+    stream: &StreamName,
+    entries: Vec<&'a Entry>,
+    ledger: &mut Ledger,
+    course: &mut Course<'_>,
+) -> Result<Vec<Deferred<'a>>, RunFailure> {
     let mut deferred = Vec::new();
-    let mut changes = Vec::new();
-    for entry in entries_with(stream, &[Action::Update]) {
-        let Verdict::Update { changes: fields, references, enable } = &entry.verdict else { continue };
-        let Some(id) = entry.target_id.as_deref() else { continue };
-        let mut fields = fields.clone();
-        // Everything that can be created exists by now: what cannot be resolved here stays unresolved.
-        let rest = resolve(references, ledger, &mut fields);
-        if !rest.is_empty() {
-            deferred.push(Deferred { entry, id: id.to_owned(), references: rest });
-        }
-        changes.push(Change { entry, id, kind: ChangeKind::Update { fields, active: enable.then_some(true) } });
+    let mut refused_for_now = Vec::new();
+    for chunk in entries.chunks(CHUNK) {
+        course.check()?;
+        deferred.extend(change_chunk(input, stream, chunk, ledger, course, Some(&mut refused_for_now)).await?);
     }
-    carry_out(input, &stream.name, changes, ledger, course).await?;
+    // A value that another record gave up in this very pass may be free by now.
+    for chunk in refused_for_now.chunks(CHUNK) {
+        course.check()?;
+        deferred.extend(change_chunk(input, stream, chunk, ledger, course, None).await?);
+    }
     Ok(deferred)
 }
 
-/// Disables and deletes.
-async fn removals(
+async fn change_chunk<'a>(
     input: &RunInput,
-    stream: &StreamPlan,
+    stream: &StreamName,
+    entries: &[&'a Entry],
     ledger: &mut Ledger,
     course: &mut Course<'_>,
-) -> Result<(), RunFailure> {
-    let mut changes = Vec::new();
-    for entry in entries_with(stream, &[Action::Disable, Action::Delete]) {
-        let Some(id) = entry.target_id.as_deref() else { continue };
-        let kind = match entry.verdict {
-            Verdict::Delete => ChangeKind::Delete,
-            _ => ChangeKind::Update { fields: Fields::default(), active: Some(false) },
-        };
-        changes.push(Change { entry, id, kind });
+    mut later: Option<&mut Vec<&'a Entry>>,
+) -> Result<Vec<Deferred<'a>>, RunFailure> {
+    let mut prepared: Vec<Change<'a>> = Vec::new();
+    for entry in entries.iter().copied() {
+        let action = entry.action().unwrap_or(Action::Update);
+        if entry.lines().iter().any(|line| course.is_stopped(line.at, action)) {
+            settle::not_tried(stream, entry, action, ledger);
+            course.advance(stream);
+            continue;
+        }
+        prepared.push(prepare(input, course, stream, entry, ledger));
     }
-    carry_out(input, &stream.name, changes, ledger, course).await
+    let sendings: Vec<&Sending<'_>> = prepared.iter().flat_map(|change| &change.sendings).collect();
+    let refused = journal::announce(input, &sendings).await?;
+    let ends: Vec<Vec<Result<(), ConnectorError>>> = futures::stream::iter(&prepared)
+        .map(|change| {
+            let is_refused = refused.contains_key(&name(change.entry));
+            async move { if is_refused { Vec::new() } else { send_all(input, stream, change).await } }
+        })
+        .buffered(WRITES_AT_ONCE)
+        .collect()
+        .await;
+    let mut deferred = Vec::new();
+    let mut verdict = Ok(());
+    for (change, ends) in prepared.into_iter().zip(ends) {
+        if let Some(refusal) = refused.get(&name(change.entry)) {
+            settle::refused(stream, change.entry, refusal, ledger);
+            course.advance(stream);
+            continue;
+        }
+        for (sending, end) in change.sendings.iter().zip(&ends) {
+            let state = end.as_ref().map_or_else(settle::state_of, |()| WriteState::Done);
+            settle::write(ledger, sending, state, None);
+            let action = sending.line.operation.action();
+            let noted = course.note(input, sending.line.at, action, end.as_ref().err()).await;
+            verdict = verdict.and(noted);
+        }
+        for sending in change.sendings.iter().skip(ends.len()) {
+            settle::write(ledger, sending, WriteState::Failed, None);
+        }
+        match ends.into_iter().find_map(Result::err) {
+            None => {
+                settle_change(input, course, stream, change.entry, ledger);
+                deferred.extend(change.deferred);
+                course.advance(stream);
+            }
+            Some(error) if error.kind == ErrorKind::Conflict && later.is_some() => {
+                if let Some(later) = later.as_mut() {
+                    later.push(change.entry);
+                }
+            }
+            Some(error) => {
+                settle::failure(stream, change.entry, &error, ledger);
+                course.advance(stream);
+            }
+        }
+    }
+    ledger.flush(input).await?;
+    verdict?;
+    Ok(deferred)
 }
 
-async fn carry_out(
+fn name(entry: &Entry) -> String {
+    pair(entry.source_key.as_ref(), entry.target_id.as_ref())
+}
+
+fn prepare<'a>(
     input: &RunInput,
-    stream: &str,
-    changes: Vec<Change<'_>>,
-    ledger: &mut Ledger,
-    course: &mut Course<'_>,
-) -> Result<(), RunFailure> {
-    for chunk in changes.chunks(CHUNK) {
-        course.check()?;
-        let mut ends: Vec<(usize, Result<(), ConnectorError>)> = futures::stream::iter(chunk.iter().enumerate())
-            .map(|(index, change)| async move { (index, send(input, stream, change).await) })
-            .buffer_unordered(WRITES_AT_ONCE)
-            .collect()
-            .await;
-        ends.sort_by_key(|(index, _)| *index);
-        let mut verdict = Ok(());
-        for (index, end) in ends {
-            verdict = verdict.and(course.note(end.as_ref().copied()));
-            if let Err(failure) = settle_change(stream, &chunk[index], end, ledger) {
-                verdict = verdict.and(Err(failure));
-            }
-            course.advance(stream);
+    course: &Course<'_>,
+    stream: &StreamName,
+    entry: &'a Entry,
+    ledger: &Ledger,
+) -> Change<'a> {
+    let mut change = Change { entry, sendings: Vec::new(), deferred: Vec::new() };
+    for line in entry.lines() {
+        let row: Option<RowId> = match line.at {
+            Side::Source => entry.source_key.as_ref().map(RowId::from),
+            Side::Target => entry.target_id.as_ref().map(RowId::from),
+        };
+        let Some(row) = row else { continue };
+        let mut fields = line.set.clone();
+        // Everything that can be created exists by now: what cannot be resolved here stays unresolved.
+        let rest = resolve(line, ledger, &mut fields);
+        if !rest.is_empty() {
+            change.deferred.push(Deferred { entry, line, row: row.clone(), references: rest });
         }
-        ledger.flush_if_full(input).await?;
-        verdict?;
+        let parts = (entry, line);
+        change.sendings.push(Sending::new(input, &course.namer, stream, parts, Some(row), None, fields, Phase::First));
     }
-    Ok(())
+    change
+}
+
+/// Sends the lines of one entry, one after the other, as far as they go.
+async fn send_all(input: &RunInput, stream: &StreamName, change: &Change<'_>) -> Vec<Result<(), ConnectorError>> {
+    let mut ends = Vec::new();
+    for sending in &change.sendings {
+        let end = send(input, stream, sending).await;
+        let has_failed = end.is_err();
+        ends.push(end);
+        if has_failed {
+            break;
+        }
+    }
+    ends
 }
 
 /// Sends one change; repeating it does no harm, so an unknown outcome is simply tried again.
-async fn send(input: &RunInput, stream: &str, change: &Change<'_>) -> Result<(), ConnectorError> {
+pub(super) async fn send(input: &RunInput, stream: &StreamName, sending: &Sending<'_>) -> Result<(), ConnectorError> {
+    let Some(row) = &sending.row else { return Ok(()) };
+    let system = input.system(sending.line.at);
+    let active = match sending.line.operation {
+        Operation::Enable => Some(true),
+        Operation::Disable => Some(false),
+        Operation::Create | Operation::Update | Operation::Delete => None,
+    };
     let mut repeats = 0;
     loop {
-        let end = match &change.kind {
-            ChangeKind::Update { fields, active } if fields.0.is_empty() && active.is_none() => Ok(()),
-            ChangeKind::Update { fields, active } => input.target.update(stream, change.id, fields, *active).await,
-            ChangeKind::Delete => input.target.delete(stream, change.id).await,
+        let end = if sending.line.operation == Operation::Delete {
+            system.delete(stream, row).await
+        } else if sending.fields.is_empty() && active.is_none() {
+            Ok(())
+        } else {
+            system.update(stream, row, &sending.fields, active).await
         };
         match end {
             Err(error) if error.kind == ErrorKind::OutcomeUnknown && repeats < REPEATS => repeats += 1,
@@ -152,71 +262,113 @@ async fn send(input: &RunInput, stream: &str, change: &Change<'_>) -> Result<(),
     }
 }
 
-fn settle_change(
-    stream: &str,
-    change: &Change<'_>,
-    end: Result<(), ConnectorError>,
-    ledger: &mut Ledger,
-) -> Result<(), RunFailure> {
-    let entry = change.entry;
-    let Err(error) = end else {
-        let action = entry.verdict.action().unwrap_or(Action::Update);
-        let (result, code) = result_of(action);
-        note_link(stream, entry, change.id, action, ledger);
-        let done = Done { result, code, reason: entry.reason, message: entry.message.clone() };
-        ledger.settle(stream, entry, None, done);
-        return Ok(());
-    };
-    settle_failure(stream, entry, &error, ledger)
+fn settle_change(input: &RunInput, course: &Course<'_>, stream: &StreamName, entry: &Entry, ledger: &mut Ledger) {
+    let result = result_of(entry.action().unwrap_or(Action::Update));
+    let done = Done::new(result, entry.reason, entry.message.clone());
+    let ends = Ends::of(entry, None);
+    settle::done(input, course, stream, entry, &ends, done, Provenance::Auto, ledger);
 }
 
-fn note_link(stream: &str, entry: &Entry, id: &str, action: Action, ledger: &mut Ledger) {
-    use rollcall_engine::model::Provenance;
-    match action {
-        Action::Delete => ledger.unlink(stream, &entry.source_key),
-        Action::Disable => ledger.mark_disabled(stream, &entry.source_key, id, true),
-        _ if matches!(entry.verdict, Verdict::Update { enable: true, .. }) => {
-            ledger.mark_disabled(stream, &entry.source_key, id, false);
+/// Sets references to records that are known by now into `fields`; returns those that are not.
+pub(super) fn resolve(line: &Line, ledger: &Ledger, fields: &mut Fields) -> References {
+    let mut rest = References::new();
+    for (field, reference) in &line.references {
+        let value = match &reference.key {
+            None => Some(serde_json::Value::Null),
+            Some(key) => ledger.links().find(&reference.stream, line.at, key).map(|id| id.to_string().into()),
+        };
+        match value {
+            Some(value) => {
+                fields.insert(field.clone(), value);
+            }
+            None => {
+                rest.insert(field.clone(), reference.clone());
+            }
         }
-        _ if entry.new_link => ledger.link(stream, &entry.source_key, id, Provenance::Auto),
-        _ => {}
     }
+    rest
 }
 
 /// The second pass over one stream: references to records that did not exist when their owner was written.
 async fn references(
     input: &RunInput,
-    stream: &str,
+    stream: &StreamName,
     deferred: Vec<Deferred<'_>>,
     ledger: &mut Ledger,
     course: &mut Course<'_>,
 ) -> Result<(), RunFailure> {
-    for owner in deferred {
+    for chunk in deferred.chunks(CHUNK) {
         course.check()?;
-        let mut fields = Fields::default();
-        let rest = resolve(&owner.references, ledger, &mut fields);
-        let end = if fields.0.is_empty() {
-            Ok(())
-        } else {
-            let change =
-                Change { entry: owner.entry, id: &owner.id, kind: ChangeKind::Update { fields, active: None } };
-            send(input, stream, &change).await
-        };
-        course.note(end.as_ref().copied())?;
-        let problem = match (&end, rest.keys().next()) {
-            (Err(error), _) => Some((reasons::WRITE_FAILED, error.message.clone())),
-            (Ok(()), Some(field)) => Some((
-                reasons::REFERENCE_UNRESOLVED,
-                format!("field {field}: the referenced record is not in the target"),
-            )),
-            (Ok(()), None) => None,
-        };
-        if let Some((reason, message)) = problem {
-            let action = owner.entry.verdict.action().unwrap_or(Action::Update);
-            let (result, code) = result_of(action);
-            ledger.amend(stream, owner.entry, Some(&owner.id), Done { result, code, reason, message });
+        let mut sendings = Vec::new();
+        for owner in chunk {
+            let late = Line { references: owner.references.clone(), ..owner.line.clone() };
+            let mut fields = Fields::new();
+            let rest = resolve(&late, ledger, &mut fields);
+            if let Some(field) = rest.keys().next() {
+                let message = format!("field {field}: the referenced record is not there");
+                amend(stream, owner, reasons::REFERENCE_UNRESOLVED, &message, ledger);
+            }
+            if !fields.is_empty() {
+                let parts = (owner.entry, owner.line);
+                let row = Some(owner.row.clone());
+                let mut sending =
+                    Sending::new(input, &course.namer, stream, parts, row, None, fields, Phase::References);
+                sending.write.operation = Operation::Update;
+                sendings.push((owner, sending));
+            }
         }
-        ledger.flush_if_full(input).await?;
+        let announced: Vec<&Sending<'_>> = sendings.iter().map(|(_, sending)| sending).collect();
+        let refused = journal::announce(input, &announced).await?;
+        let ends: Vec<Result<(), ConnectorError>> = futures::stream::iter(&sendings)
+            .map(|(_, sending)| {
+                let is_refused = refused.contains_key(&name(sending.entry));
+                async move { if is_refused { Ok(()) } else { set_references(input, stream, sending).await } }
+            })
+            .buffered(WRITES_AT_ONCE)
+            .collect()
+            .await;
+        let mut verdict = Ok(());
+        for ((owner, sending), end) in sendings.iter().zip(ends) {
+            let state = end.as_ref().map_or_else(settle::state_of, |()| WriteState::Done);
+            settle::write(ledger, sending, state, None);
+            verdict = verdict.and(course.note(input, owner.line.at, Action::Update, end.as_ref().err()).await);
+            if let Err(error) = end {
+                amend(stream, owner, reasons::WRITE_FAILED, &error.message, ledger);
+            }
+        }
+        ledger.flush(input).await?;
+        verdict?;
     }
     Ok(())
+}
+
+async fn set_references(input: &RunInput, stream: &StreamName, sending: &Sending<'_>) -> Result<(), ConnectorError> {
+    let Some(row) = &sending.row else { return Ok(()) };
+    let mut repeats = 0;
+    loop {
+        match input.system(sending.line.at).update(stream, row, &sending.fields, None).await {
+            Err(error) if error.kind == ErrorKind::OutcomeUnknown && repeats < REPEATS => repeats += 1,
+            end => return end,
+        }
+    }
+}
+
+/// Replaces reason and message of an entry whose first write is settled already.
+fn amend(stream: &StreamName, owner: &Deferred<'_>, reason: &str, message: &str, ledger: &mut Ledger) {
+    let result = result_of(owner.entry.action().unwrap_or(Action::Update));
+    let ends = Ends::of(owner.entry, Some((owner.line.at, &owner.row)));
+    let done = Done::new(result, reason, message);
+    ledger.settle(stream, owner.entry, ends.target_id.as_ref(), done);
+}
+
+/// A line that needs a record which is not there is not written half.
+pub(super) fn blocked(stream: &StreamName, entry: &Entry, ledger: &mut Ledger) -> bool {
+    let missing = entry.lines().iter().flat_map(|line| line.needs.iter().map(move |need| (line.at, need)));
+    let missing = missing
+        .into_iter()
+        .find(|(at, need)| need.key.as_ref().is_some_and(|key| ledger.links().find(&need.stream, *at, key).is_none()));
+    let Some((_, need)) = missing else { return false };
+    let message = format!("it needs a record of {} that is not there", need.stream);
+    ledger.settle(stream, entry, None, Done::new(OutcomeResult::Skipped, reasons::BLOCKED_BY, message));
+    true
 }

@@ -1,16 +1,18 @@
-//! What creating and changing records have in common: how far the run is, which entries write, how references and
-//! failures are dealt with.
+//! How far a run is, and when a kind of write is given up. One record's refusal, whatever its status, fails that record;
+//! a run ends early only on evidence that the system is gone, and many failures in a row stop that kind of write alone.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use rollcall_api::v1alpha1::Action;
+use rollcall_engine::model::Plan;
+use rollcall_engine::names::{RunId, Side, StreamName};
 use tokio_util::sync::CancellationToken;
 
-use super::finish::RunFailure;
-use super::ledger::{Done, Ledger};
+use super::failure::RunFailure;
+use super::input::RunInput;
+use super::journal::Namer;
 use super::progress::{RunProgress, Stage};
 use crate::connectors::{ConnectorError, ErrorKind};
-use crate::records::OutcomeResult;
-use rollcall_api::reasons;
-use rollcall_api::v1alpha1::Action;
-use rollcall_engine::model::{Entry, Fields, Plan, References, StreamPlan};
 
 /// How many writes are under way at once; the provider's rate budget limits them further.
 pub(super) const WRITES_AT_ONCE: usize = 8;
@@ -18,8 +20,15 @@ pub(super) const WRITES_AT_ONCE: usize = 8;
 /// How many records between two looks at the cancellation and the store.
 pub(super) const CHUNK: usize = 40;
 
-/// How many writes in a row may fail for a transient reason before the run ends.
-const TRANSIENT_FAILURES_IN_A_ROW: usize = 5;
+/// How many writes of one kind in a row may fail for a reason that is not the record's before the kind is given up.
+const FAILURES_IN_A_ROW: usize = 5;
+
+/// Writes of an earlier run by stream and pair, which this run takes back.
+#[derive(Debug, Default)]
+pub(super) struct TakenBack {
+    pub(super) run: RunId,
+    pub(super) writes: BTreeMap<(StreamName, String), Vec<String>>,
+}
 
 /// Where a run is, for its watchers and its own guards.
 pub(super) struct Course<'a> {
@@ -27,14 +36,35 @@ pub(super) struct Course<'a> {
     progress: &'a dyn RunProgress,
     done: u64,
     total: u64,
-    transient_failures: usize,
+    failures: BTreeMap<(Side, Action), usize>,
+    stopped: BTreeSet<(Side, Action)>,
+    /// Sides whose probe was accepted after a write had been refused for its credentials.
+    accepted: BTreeSet<Side>,
+    pub(super) namer: Namer,
+    /// For a run of type Undo, what it takes back.
+    pub(super) taken_back: Option<TakenBack>,
 }
 
 impl<'a> Course<'a> {
     /// The beginning of the way.
-    pub(super) fn new(plan: &Plan, cancel: &'a CancellationToken, progress: &'a dyn RunProgress) -> Self {
-        let total = plan.streams.iter().map(|stream| stream.entries.len() as u64).sum();
-        Self { cancel, progress, done: 0, total, transient_failures: 0 }
+    pub(super) fn new(
+        plan: &Plan,
+        key: &[u8],
+        taken_back: Option<TakenBack>,
+        cancel: &'a CancellationToken,
+        progress: &'a dyn RunProgress,
+    ) -> Self {
+        Self {
+            cancel,
+            progress,
+            done: 0,
+            total: plan.streams.iter().map(|stream| stream.entries.len() as u64).sum(),
+            failures: BTreeMap::new(),
+            stopped: BTreeSet::new(),
+            accepted: BTreeSet::new(),
+            namer: Namer::new(key),
+            taken_back,
+        }
     }
 
     /// Ends the run when it was cancelled.
@@ -45,75 +75,55 @@ impl<'a> Course<'a> {
     /// Notes that a record is done.
     pub(super) fn advance(&mut self, stream: &str) {
         self.done += 1;
-        self.progress.advance(Stage::Write, stream, self.done, Some(self.total));
+        self.progress.advance(Stage::Write, stream, self.done.min(self.total), Some(self.total));
     }
 
-    /// Notes how a write ended; several transient failures in a row mean that the system is gone.
-    pub(super) fn note(&mut self, outcome: Result<(), &ConnectorError>) -> Result<(), RunFailure> {
-        match outcome {
-            Err(error) if matches!(error.kind, ErrorKind::Transient | ErrorKind::OutcomeUnknown) => {
-                self.transient_failures += 1;
-                if self.transient_failures >= TRANSIENT_FAILURES_IN_A_ROW {
-                    return Err(RunFailure::target(error.clone()));
-                }
+    /// Whether a kind of write was given up.
+    pub(super) fn is_stopped(&self, at: Side, action: Action) -> bool {
+        self.stopped.contains(&(at, action))
+    }
+
+    /// Notes how a write ended. Fails when a probe shows that the system is gone.
+    pub(super) async fn note(
+        &mut self,
+        input: &RunInput,
+        at: Side,
+        action: Action,
+        error: Option<&ConnectorError>,
+    ) -> Result<(), RunFailure> {
+        let Some(error) = error else {
+            self.failures.remove(&(at, action));
+            return Ok(());
+        };
+        match error.kind {
+            ErrorKind::Cancelled => return Err(RunFailure::cancelled()),
+            ErrorKind::Rejected | ErrorKind::Conflict | ErrorKind::NotFound => return Ok(()),
+            ErrorKind::Credentials if !self.accepted.contains(&at) => {
+                // The one question that tells a record that may not be written from credentials that are worth nothing.
+                probe(input, at).await?;
+                self.accepted.insert(at);
             }
-            _ => self.transient_failures = 0,
+            ErrorKind::Credentials
+            | ErrorKind::Configuration
+            | ErrorKind::Unsupported
+            | ErrorKind::Transient
+            | ErrorKind::OutcomeUnknown => {}
+        }
+        let failures = self.failures.entry((at, action)).or_default();
+        *failures += 1;
+        if *failures >= FAILURES_IN_A_ROW && !self.stopped.contains(&(at, action)) {
+            probe(input, at).await?;
+            self.stopped.insert((at, action));
         }
         Ok(())
     }
-}
 
-/// Whether a run writes because of an entry.
-pub(super) fn is_write(entry: &Entry) -> bool {
-    entry.held.is_none() && entry.verdict.action().is_some()
-}
-
-/// The writing entries of one kind.
-pub(super) fn entries_with<'a>(stream: &'a StreamPlan, wanted: &'a [Action]) -> impl Iterator<Item = &'a Entry> {
-    stream
-        .entries
-        .iter()
-        .filter(move |entry| is_write(entry) && entry.verdict.action().is_some_and(|action| wanted.contains(&action)))
-}
-
-/// Notes a failed write. Failures that concern the whole system end the run.
-pub(super) fn settle_failure(
-    stream: &str,
-    entry: &Entry,
-    error: &ConnectorError,
-    ledger: &mut Ledger,
-) -> Result<(), RunFailure> {
-    let reason = match error.kind {
-        ErrorKind::Credentials | ErrorKind::Configuration | ErrorKind::Cancelled | ErrorKind::Unsupported => {
-            return Err(RunFailure::target(error.clone()));
-        }
-        ErrorKind::Rejected => reasons::TARGET_REJECTED,
-        ErrorKind::Conflict => reasons::CLAIMED_BY_ANOTHER,
-        ErrorKind::NotFound => reasons::TARGET_UNKNOWN,
-        ErrorKind::OutcomeUnknown => reasons::OUTCOME_UNKNOWN,
-        ErrorKind::Transient => reasons::WRITE_FAILED,
-    };
-    let result = if error.kind == ErrorKind::Conflict { OutcomeResult::Conflict } else { OutcomeResult::Failed };
-    ledger.settle(stream, entry, None, Done { result, code: 400, reason, message: error.message.clone() });
-    Ok(())
-}
-
-/// Sets references to records that are known by now into `fields`; returns those that are not.
-pub(super) fn resolve(references: &References, ledger: &Ledger, fields: &mut Fields) -> References {
-    let mut rest = References::new();
-    for (field, reference) in references {
-        let value = match &reference.source_key {
-            None => Some(serde_json::Value::Null),
-            Some(key) => ledger.links().target_id(&reference.stream, key).map(Into::into),
-        };
-        match value {
-            Some(value) => {
-                fields.0.insert(field.clone(), value);
-            }
-            None => {
-                rest.insert(field.clone(), reference.clone());
-            }
-        }
+    /// Whether some kind of write was given up.
+    pub(super) fn gave_up(&self) -> bool {
+        !self.stopped.is_empty()
     }
-    rest
+}
+
+async fn probe(input: &RunInput, at: Side) -> Result<(), RunFailure> {
+    input.system(at).probe().await.map_err(|error| RunFailure::connector(at.as_str(), &error))
 }

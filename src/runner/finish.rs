@@ -1,16 +1,15 @@
 //! How a run ends: the result document, the exit code, and what is stored about the setting as a whole.
 
-use std::time::Duration;
-
-use super::input::RunInput;
-use super::is_whole;
-use super::ledger::Ledger;
-use crate::connectors::{ConnectorError, ErrorKind};
-use crate::records::{SettingRecord, StoreError};
 use rollcall_api::contract::{CONTRACT_VERSION, ExitCode, RunResult};
 use rollcall_api::reasons;
-use rollcall_api::v1alpha1::{Counts, Held, PlanStatus, PublishPolicy, ReadStatus};
-use rollcall_engine::model::Plan;
+use rollcall_api::v1alpha1::{Counts, PlanStatus, ReadStatus};
+use rollcall_engine::plan::{Planned, Terms};
+
+use super::attempt::is_manual;
+use super::failure::RunFailure;
+use super::input::RunInput;
+use super::ledger::Ledger;
+use crate::records::{SettingEnd, SettingRecord, StoreError};
 
 /// The end of an attempt.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,129 +19,7 @@ pub struct Finished {
     /// What the process ends with.
     pub exit: ExitCode,
     /// What is stored about the setting; None leaves it as it is.
-    pub setting: Option<SettingRecord>,
-}
-
-/// Why an attempt could not be carried out.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{}", .0.message)]
-pub struct RunFailure(Box<Failure>);
-
-#[derive(Clone, Debug, PartialEq)]
-struct Failure {
-    exit: ExitCode,
-    reason: &'static str,
-    message: String,
-    held: Option<Held>,
-    setting: Option<SettingRecord>,
-    retry_after: Option<Duration>,
-}
-
-impl RunFailure {
-    fn new(exit: ExitCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self(Box::new(Failure { exit, reason, message: message.into(), held: None, setting: None, retry_after: None }))
-    }
-
-    /// Something is wrong that trying again does not help.
-    pub(super) fn configuration(message: impl Into<String>) -> Self {
-        Self::new(ExitCode::Configuration, reasons::INVALID_SPEC, message)
-    }
-
-    /// The setting does not fit the two definitions.
-    pub(super) fn mapping(message: impl Into<String>) -> Self {
-        Self::new(ExitCode::Configuration, reasons::MAPPING_INVALID, message)
-    }
-
-    /// Credentials that are there cannot be read.
-    pub(super) fn credentials(message: impl Into<String>) -> Self {
-        Self::new(ExitCode::CredentialsRejected, reasons::CREDENTIALS_MISSING, message)
-    }
-
-    /// Something that may be gone at the next attempt.
-    pub(super) fn transient(reason: &'static str, message: impl Into<String>) -> Self {
-        Self::new(ExitCode::Transient, reason, message)
-    }
-
-    /// A defect of ours.
-    pub(super) fn internal(message: impl Into<String>) -> Self {
-        Self::new(ExitCode::Configuration, reasons::INTERNAL, message)
-    }
-
-    /// The job was cancelled or its deadline passed.
-    pub(super) fn cancelled() -> Self {
-        Self::new(
-            ExitCode::Cancelled,
-            reasons::CANCELLED,
-            "the run was stopped; what was done stays, the next run does the rest",
-        )
-    }
-
-    /// Another attempt took over.
-    pub(super) fn lock_lost() -> Self {
-        Self::transient(
-            reasons::ANOTHER_RUN,
-            "the setting's lock was lost to another run or expired; this one has stopped",
-        )
-    }
-
-    /// What is held is not what was approved.
-    pub(super) fn plan_changed(held: &Held, known: &SettingRecord) -> Self {
-        let digest = &held.digest;
-        let message = format!("what is held is no longer what was approved (held now: {digest}); nothing was written");
-        let held = Some(held.clone());
-        let setting = Some(SettingRecord { held: held.clone(), ..known.clone() });
-        let mut failure = Self::new(ExitCode::Configuration, reasons::PLAN_CHANGED, message);
-        failure.0.held = held;
-        failure.0.setting = setting;
-        failure
-    }
-
-    /// A failure of the source as a whole.
-    #[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
-    pub fn source(error: ConnectorError) -> Self {
-        Self::connector("source", &error)
-    }
-
-    /// A failure of the target as a whole.
-    #[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
-    pub fn target(error: ConnectorError) -> Self {
-        Self::connector("target", &error)
-    }
-
-    /// A failure of a probed provider.
-    #[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
-    pub fn provider(error: ConnectorError) -> Self {
-        Self::connector("provider", &error)
-    }
-
-    fn connector(side: &str, error: &ConnectorError) -> Self {
-        let exit = match error.kind {
-            ErrorKind::Credentials => ExitCode::CredentialsRejected,
-            ErrorKind::Configuration | ErrorKind::Unsupported => ExitCode::Configuration,
-            ErrorKind::Cancelled => ExitCode::Cancelled,
-            ErrorKind::Transient
-            | ErrorKind::OutcomeUnknown
-            | ErrorKind::Rejected
-            | ErrorKind::Conflict
-            | ErrorKind::NotFound => ExitCode::Transient,
-        };
-        let mut failure = Self::new(exit, error.reason, format!("{side}: {}", error.message));
-        failure.0.retry_after = error.retry_after;
-        failure
-    }
-}
-
-impl From<StoreError> for RunFailure {
-    fn from(error: StoreError) -> Self {
-        let message = error.to_string();
-        match error {
-            StoreError::Busy { .. } | StoreError::LockLost => Self::transient(reasons::ANOTHER_RUN, message),
-            StoreError::Unavailable(_) => Self::transient(reasons::RECORDS_UNAVAILABLE, message),
-            StoreError::Invalid(_) | StoreError::Forbidden(_) => {
-                Self::new(ExitCode::Configuration, reasons::RECORDS_INVALID, message)
-            }
-        }
-    }
+    pub setting: Option<SettingEnd>,
 }
 
 impl Finished {
@@ -156,7 +33,7 @@ impl Finished {
     }
 }
 
-/// The end of an attempt that failed as a whole.
+/// The end of an attempt that failed before it did anything.
 pub fn failed(failure: RunFailure) -> Finished {
     let failure = *failure.0;
     let result = RunResult {
@@ -168,18 +45,60 @@ pub fn failed(failure: RunFailure) -> Finished {
         retry_after_seconds: failure.retry_after.map(|wait| i64::try_from(wait.as_secs()).unwrap_or(i64::MAX)),
         ..RunResult::default()
     };
-    Finished { result, exit: failure.exit, setting: failure.setting }
+    Finished { result, exit: failure.exit, setting: None }
 }
 
-/// The end of a Release that found nothing to release.
-pub(super) fn nothing_held(input: &RunInput, plan: &Plan, known: &SettingRecord) -> Finished {
+/// The end of an attempt that stopped on the way: it reports what it did.
+pub(super) fn stopped(
+    input: &RunInput,
+    failure: RunFailure,
+    planned: &Planned,
+    ledger: &Ledger,
+    terms: &Terms,
+    known: &SettingRecord,
+) -> Finished {
+    let counts = ledger.figures();
+    let mut finished = failed(failure);
+    let message = &finished.result.message;
+    finished.result.message = format!("{message}; until then: {}", summary(&counts));
+    finished.result.counts = counts;
+    finished.result.plan = Some(PlanStatus { digest: planned.plan.digest.clone() });
+    finished.result.held = planned.plan.held.clone().or(finished.result.held);
+    finished.result.published = is_published(terms, known);
+    finished.result.next_due_time = planned.plan.next_due;
+    finished.setting = input.is_whole().then(|| setting_after(input, planned, known));
+    finished
+}
+
+/// The end of a Release whose approval names nothing that is kept.
+pub(super) fn without_proposal(
+    input: &RunInput,
+    planned: &Planned,
+    known: &SettingRecord,
+) -> Result<Finished, RunFailure> {
+    if let Some(held) = &planned.plan.held {
+        return Err(RunFailure::plan_changed(Some(held)));
+    }
     let result = RunResult {
         version: CONTRACT_VERSION,
         code: 204,
         reason: reasons::NOTHING_HELD.into(),
         message: "nothing is held, so there was nothing to release; nothing was written".into(),
-        plan: Some(PlanStatus { digest: plan.digest.clone() }),
-        published: known.published_rules.is_some() || input.spec.publish == PublishPolicy::Automatic,
+        plan: Some(PlanStatus { digest: planned.plan.digest.clone() }),
+        published: known.agreement.is_some() || !is_manual(input),
+        ..RunResult::default()
+    };
+    Ok(Finished { result, exit: ExitCode::Done, setting: None })
+}
+
+/// The end of a Release whose approval was carried out before.
+pub(super) fn approval_used(terms: &Terms) -> Finished {
+    let result = RunResult {
+        version: CONTRACT_VERSION,
+        code: 204,
+        reason: reasons::APPROVAL_USED.into(),
+        message: "this approval was carried out before; nothing was written".into(),
+        published: !terms.pending,
         ..RunResult::default()
     };
     Finished { result, exit: ExitCode::Done, setting: None }
@@ -188,46 +107,57 @@ pub(super) fn nothing_held(input: &RunInput, plan: &Plan, known: &SettingRecord)
 /// The end of a run that came through.
 pub(super) fn finished(
     input: &RunInput,
-    plan: &Plan,
-    ledger: Ledger,
+    planned: &Planned,
+    ledger: &Ledger,
+    read: ReadStatus,
+    terms: &Terms,
     known: &SettingRecord,
+    is_approved: bool,
 ) -> Result<Finished, RunFailure> {
-    let (counts, read) = ledger.into_figures()?;
+    let plan = &planned.plan;
+    let counts = ledger.final_figures()?;
     let wrote = input.type_.writes();
-    let exit = exit_code(&counts);
+    // What was approved as a whole is in force now.
+    let held = plan.held.clone().filter(|held| held.total() > 0 || !is_approved);
+    let exit = exit_code(&counts, held.is_some());
     let all_failed = counts.considered > 0 && counts.failed + counts.conflicts == counts.considered;
     let (code, reason) = match exit {
         ExitCode::RecordsFailed if all_failed => (400, reasons::RECORDS_FAILED),
         ExitCode::RecordsFailed => (success_code(&counts, wrote), reasons::COMPLETED_WITH_FAILURES),
+        ExitCode::Held if counts.held == 0 => (success_code(&counts, wrote), reasons::AGREEMENT_PENDING),
         ExitCode::Held => (success_code(&counts, wrote), reasons::COMPLETED_WITH_HOLDS),
         _ => (success_code(&counts, wrote), reasons::COMPLETED),
     };
-    let setting = setting_after(input, plan, known);
-    let published = match &setting {
-        Some(after) => after.published_rules.is_some(),
-        None => known.published_rules.is_some() || input.spec.publish == PublishPolicy::Automatic,
-    };
+    let mut setting = input.is_whole().then(|| setting_after(input, planned, known));
+    if let Some(setting) = &mut setting {
+        setting.held.clone_from(&held);
+    }
     let result = RunResult {
         version: CONTRACT_VERSION,
         code,
         reason: reason.into(),
-        message: message(&counts, &read, wrote),
+        message: message(&counts, &read, wrote, held.is_some()),
         counts,
         plan: Some(PlanStatus { digest: plan.digest.clone() }),
-        held: plan.held.clone(),
+        held,
         read: Some(read),
-        published,
-        unmapped_fields: plan.unmapped_fields.iter().cloned().collect(),
+        published: is_approved || is_published(terms, known),
+        unmapped_fields: plan.unmapped_fields.iter().map(ToString::to_string).collect(),
         next_due_time: plan.next_due,
         retry_after_seconds: None,
     };
     Ok(Finished { result, exit, setting })
 }
 
-fn exit_code(counts: &Counts) -> ExitCode {
+/// Whether anything was agreed, or need not be.
+fn is_published(terms: &Terms, known: &SettingRecord) -> bool {
+    known.agreement.is_some() || terms.settles_as.is_some()
+}
+
+fn exit_code(counts: &Counts, waits: bool) -> ExitCode {
     if counts.failed + counts.conflicts > 0 {
         ExitCode::RecordsFailed
-    } else if counts.held > 0 {
+    } else if counts.held > 0 || waits {
         ExitCode::Held
     } else {
         ExitCode::Done
@@ -243,28 +173,15 @@ fn success_code(counts: &Counts, wrote: bool) -> i32 {
     }
 }
 
-/// What is stored about the setting after a run over everything.
-fn setting_after(input: &RunInput, plan: &Plan, known: &SettingRecord) -> Option<SettingRecord> {
-    if !is_whole(input) {
-        return None;
-    }
-    let waits_for_publishing = plan
-        .streams
-        .iter()
-        .flat_map(|stream| &stream.entries)
-        .any(|entry| matches!(entry.held, Some(reasons::FIRST_RUN | reasons::RULES_CHANGED)));
-    let published_rules = if waits_for_publishing {
-        known.published_rules.clone()
-    } else {
-        Some(input.setting.rules_digest().to_owned())
-    };
-    Some(SettingRecord { published_rules, held: plan.held.clone() })
+/// What is stored about the setting after a run over everything. Agreements are stored before anything is written, not
+/// here.
+fn setting_after(input: &RunInput, planned: &Planned, known: &SettingRecord) -> SettingEnd {
+    SettingEnd { agreement: None, seen_manual: known.seen_manual || is_manual(input), held: planned.plan.held.clone() }
 }
 
-fn message(counts: &Counts, read: &ReadStatus, wrote: bool) -> String {
-    let tense = if wrote { "" } else { "would be: " };
-    let mut text = format!(
-        "{tense}{} created, {} updated, {} disabled, {} deleted, {} unchanged, {} skipped, {} held, {} conflicts, {} failed of {}",
+fn summary(counts: &Counts) -> String {
+    format!(
+        "{} created, {} updated, {} disabled, {} deleted, {} unchanged, {} skipped, {} held, {} conflicts, {} failed of {}",
         counts.created,
         counts.updated,
         counts.disabled,
@@ -275,9 +192,17 @@ fn message(counts: &Counts, read: &ReadStatus, wrote: bool) -> String {
         counts.conflicts,
         counts.failed,
         counts.considered,
-    );
+    )
+}
+
+fn message(counts: &Counts, read: &ReadStatus, wrote: bool, waits: bool) -> String {
+    let tense = if wrote { "" } else { "would be: " };
+    let mut text = format!("{tense}{}", summary(counts));
+    if waits && counts.held == 0 {
+        text.push_str("; what the setting says now waits for an approval, although nothing is to be written");
+    }
     if !read.complete && read.proof != "Selected" {
-        text.push_str("; the source's read was not complete (");
+        text.push_str("; the read was not complete (");
         text.push_str(&read.proof);
         text.push_str("), so nobody was removed for being absent");
     }

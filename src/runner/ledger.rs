@@ -1,103 +1,169 @@
-//! The book of a run: one outcome for each considered record, links made and dropped, and the figures they add up to.
-//! Entries are stored in batches, so that a crash loses at most one batch of bookkeeping, never a fact of the target.
+//! The book of a run: one outcome for each considered pair, the links as they are now, what became of each write, and the
+//! figures that all of it adds up to. What is known is stored in batches together with the facts it rests on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
-
-use super::finish::RunFailure;
-use super::input::RunInput;
-use super::read::Answered;
-use crate::records::{Batch, Outcome, OutcomeResult};
 use rollcall_api::reasons;
-use rollcall_api::v1alpha1::{Counts, ReadStatus};
-use rollcall_engine::model::{Entry, Fields, Link, Plan, Provenance, Verdict};
-use rollcall_engine::plan::StreamInput;
+use rollcall_api::v1alpha1::{Action, Counts, ReadStatus};
+use rollcall_engine::model::{Claim, Claimed, Disposition, Entry, Fields, Link, Memory, Plan, Provenance, Witness};
+use rollcall_engine::names::{RowId, RunId, Side, SourceKey, StreamName, TargetId};
+use rollcall_engine::plan::{StreamInput, end};
+
+use super::failure::RunFailure;
+use super::input::RunInput;
+use crate::records::{Batch, Outcome, OutcomeResult, Refused, Settled, pair};
 
 /// How many outcomes are stored in one transaction.
 const BATCH: usize = 200;
 
-/// Which record of the target belongs to which of the source, as of now.
-#[derive(Clone, Debug, Default)]
-pub(super) struct LinkTable {
-    target: HashMap<(String, String), String>,
-    source: HashMap<(String, String), String>,
-}
-
-impl LinkTable {
-    /// The links that the streams were read with.
-    pub(super) fn of(streams: &std::collections::BTreeMap<String, StreamInput>) -> Self {
-        let mut table = Self::default();
-        for link in streams.values().flat_map(|stream| &stream.links) {
-            table.insert(link);
-        }
-        table
-    }
-
-    fn insert(&mut self, link: &Link) {
-        let stream = &link.stream;
-        self.target.insert((stream.clone(), link.source_key.clone()), link.target_id.clone());
-        self.source.insert((stream.clone(), link.target_id.clone()), link.source_key.clone());
-    }
-
-    /// The target record of a source record.
-    pub(super) fn target_id(&self, stream: &str, source_key: &str) -> Option<&str> {
-        self.target.get(&(stream.to_owned(), source_key.to_owned())).map(String::as_str)
-    }
-
-    /// Whether a target record is linked to another source record.
-    fn is_claimed_by_another(&self, stream: &str, target_id: &str, source_key: &str) -> bool {
-        self.source.get(&(stream.to_owned(), target_id.to_owned())).is_some_and(|owner| owner != source_key)
-    }
-}
-
-/// Mapped values by stream and source key.
-pub(super) type Shown = std::collections::BTreeMap<(String, String), Fields>;
+/// Mapped values by stream and identifier of the row, for jobs of type Show.
+pub(super) type Shown = BTreeMap<(StreamName, RowId), Fields>;
 
 /// What became of an entry.
-pub(super) struct Done<'a> {
+pub(super) struct Done {
     /// Which end it met.
     pub(super) result: OutcomeResult,
-    /// 201, 200, 204 or 400.
-    pub(super) code: i32,
     /// One word of the reasons.
-    pub(super) reason: &'a str,
+    pub(super) reason: String,
     /// For people.
     pub(super) message: String,
 }
 
+impl Done {
+    pub(super) fn new(result: OutcomeResult, reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { result, reason: reason.into(), message: message.into() }
+    }
+}
+
 /// The book of one run.
 pub(super) struct Ledger {
-    counts: Counts,
-    read: ReadStatus,
-    links: LinkTable,
-    linked_at: HashMap<(String, String), Link>,
-    batch: Batch,
+    run: RunId,
+    attempt: i32,
     now: Timestamp,
+    considered: i64,
+    read: i64,
+    out_of_scope: i64,
+    /// The latest end of each pair, with the stream.
+    ends: HashMap<(StreamName, String), OutcomeResult>,
+    /// What earlier attempts of this run did, by stream and pair.
+    earlier: HashMap<(StreamName, String), Outcome>,
+    links: Links,
+    batch: Batch,
+}
+
+/// Links as of now.
+#[derive(Default)]
+pub(super) struct Links {
+    by_source: HashMap<(StreamName, SourceKey), Link>,
+    by_target: HashMap<(StreamName, TargetId), SourceKey>,
+}
+
+impl Links {
+    /// The links that the streams were read with.
+    pub(super) fn of(streams: &BTreeMap<StreamName, StreamInput>) -> Self {
+        let mut links = Self::default();
+        for link in streams.values().flat_map(|stream| &stream.links) {
+            links.put(link.clone());
+        }
+        links
+    }
+
+    /// The links of one stream.
+    pub(super) fn of_stream(links: Vec<Link>) -> Self {
+        let mut table = Self::default();
+        for link in links {
+            table.put(link);
+        }
+        table
+    }
+
+    /// The link between two ends: the known one, or a new one of this provenance.
+    pub(super) fn link_or_new(
+        &self,
+        stream: &StreamName,
+        key: &SourceKey,
+        target_id: &TargetId,
+        provenance: Provenance,
+        now: Timestamp,
+    ) -> Link {
+        let known = self.of_source(stream, key).filter(|link| link.target_id == *target_id);
+        known.cloned().unwrap_or_else(|| Link {
+            stream: stream.clone(),
+            source_key: key.clone(),
+            target_id: target_id.clone(),
+            provenance,
+            created_at: now,
+            disabled_at: None,
+            witness: Witness::new(),
+            agreed: BTreeMap::new(),
+            undone: None,
+        })
+    }
+
+    fn put(&mut self, link: Link) {
+        let by_target = (link.stream.clone(), link.target_id.clone());
+        if let Some(before) = self.by_target.insert(by_target, link.source_key.clone())
+            && before != link.source_key
+        {
+            self.by_source.remove(&(link.stream.clone(), before));
+        }
+        self.by_source.insert((link.stream.clone(), link.source_key.clone()), link);
+    }
+
+    fn remove(&mut self, stream: &StreamName, key: &SourceKey) {
+        if let Some(link) = self.by_source.remove(&(stream.clone(), key.clone())) {
+            self.by_target.remove(&(stream.clone(), link.target_id));
+        }
+    }
+
+    /// The link of a record of the source.
+    pub(super) fn of_source(&self, stream: &StreamName, key: &SourceKey) -> Option<&Link> {
+        self.by_source.get(&(stream.clone(), key.clone()))
+    }
+
+    /// The row on a side of the record that the other side knows by an identifier.
+    pub(super) fn find(&self, stream: &StreamName, on: Side, other_end: &RowId) -> Option<RowId> {
+        match on {
+            Side::Target => self.by_source.get(&(stream.clone(), other_end.into())).map(|link| end(link, Side::Target)),
+            Side::Source => self.by_target.get(&(stream.clone(), other_end.into())).map(RowId::from),
+        }
+    }
+
+    /// How the pair of an outcome is known now: a record that had no row in the source then may have one by now.
+    fn pair_of(&self, outcome: &Outcome) -> String {
+        let by_target = |id: &TargetId| self.by_target.get(&(outcome.stream.clone(), id.clone()));
+        let key = outcome.source_key.as_ref().or_else(|| outcome.target_id.as_ref().and_then(by_target));
+        pair(key, outcome.target_id.as_ref())
+    }
+
+    /// Whether a row of the target is linked to another record of the source.
+    pub(super) fn is_anothers(&self, stream: &StreamName, id: &TargetId, key: Option<&SourceKey>) -> bool {
+        self.by_target.get(&(stream.clone(), id.clone())).is_some_and(|owner| Some(owner) != key)
+    }
 }
 
 impl Ledger {
-    /// Opens the book of a plan.
-    pub(super) fn new(input: &RunInput, plan: &Plan, links: LinkTable, facts: ReadFacts) -> Self {
-        let mut counts = Counts::default();
-        for stream in &plan.streams {
-            counts.read += stream.read;
-            counts.out_of_scope += i64::try_from(stream.out_of_scope.len()).unwrap_or(i64::MAX);
-            counts.considered += i64::try_from(stream.entries.len()).unwrap_or(i64::MAX);
-        }
+    /// Opens the book of a plan. `earlier`: what former attempts of the same run noted.
+    pub(super) fn new(input: &RunInput, plan: &Plan, links: Links, earlier: Vec<Outcome>) -> Self {
+        let number = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
         let mut ledger = Self {
-            counts,
-            read: facts.read,
-            links,
-            linked_at: facts
-                .links
-                .into_iter()
-                .map(|link| ((link.stream.clone(), link.source_key.clone()), link))
-                .collect(),
-            batch: Batch::default(),
+            run: input.run_id.clone(),
+            attempt: input.attempt,
             now: input.now,
+            considered: plan.streams.iter().map(|stream| number(stream.entries.len())).sum(),
+            read: plan.streams.iter().map(|stream| stream.read).sum(),
+            out_of_scope: plan.streams.iter().map(|stream| number(stream.out_of_scope.len())).sum(),
+            ends: HashMap::new(),
+            earlier: earlier
+                .into_iter()
+                .map(|outcome| ((outcome.stream.clone(), links.pair_of(&outcome)), outcome))
+                .collect(),
+            links,
+            batch: Batch::default(),
         };
         ledger.note_out_of_scope(plan);
+        ledger.keep_what_is_past(plan);
         ledger
     }
 
@@ -108,13 +174,14 @@ impl Ledger {
                 self.batch.outcomes.push(Outcome {
                     stream: stream.name.clone(),
                     source_key: left_out.source_key.clone(),
-                    target_id: None,
+                    target_id: left_out.target_id.clone(),
                     result: OutcomeResult::OutOfScope,
                     action: None,
                     code: 204,
                     reason: reasons::OUT_OF_SCOPE.into(),
                     message: format!("scope is false because of: {}", left_out.clause),
-                    fields: Fields::default().into(),
+                    fields: Fields::new().into(),
+                    before: Fields::new().into(),
                     defaulted: Vec::new(),
                     at: self.now,
                 });
@@ -122,93 +189,72 @@ impl Ledger {
         }
     }
 
+    /// What an earlier attempt did to pairs that are nobody's concern any more (a record that it deleted) stays part of
+    /// the run.
+    fn keep_what_is_past(&mut self, plan: &Plan) {
+        let mut concerned: BTreeSet<(&StreamName, String)> = BTreeSet::new();
+        for stream in &plan.streams {
+            let entries = stream.entries.iter().map(|entry| pair(entry.source_key.as_ref(), entry.target_id.as_ref()));
+            let left_out = stream.out_of_scope.iter().map(|one| pair(one.source_key.as_ref(), one.target_id.as_ref()));
+            concerned.extend(entries.chain(left_out).map(|pair| (&stream.name, pair)));
+        }
+        let past: Vec<((StreamName, String), OutcomeResult)> = self
+            .earlier
+            .iter()
+            .filter(|((stream, pair), outcome)| {
+                outcome.result != OutcomeResult::OutOfScope && !concerned.contains(&(stream, pair.clone()))
+            })
+            .map(|(key, outcome)| (key.clone(), outcome.result))
+            .collect();
+        for (key, result) in past {
+            self.considered += 1;
+            self.ends.insert(key, result);
+        }
+    }
+
     /// Links as of now.
-    pub(super) const fn links(&self) -> &LinkTable {
+    pub(super) const fn links(&self) -> &Links {
         &self.links
     }
 
-    /// Whether some found records may be taken for the one of `source_key`: exactly one, not linked to another.
-    pub(super) fn sole_unclaimed<'a>(
-        &self,
-        stream: &str,
-        source_key: &str,
-        answered: &'a Answered,
-    ) -> Result<Option<&'a rollcall_engine::model::TargetRecord>, &'static str> {
-        let mut found: Vec<_> = answered.found.iter().collect();
-        found.sort_by(|left, right| left.id.cmp(&right.id));
-        found.dedup_by(|left, right| left.id == right.id);
-        match found.as_slice() {
-            [] => Ok(None),
-            [one] if self.links.is_claimed_by_another(stream, &one.id, source_key) => Err(reasons::CLAIMED_BY_ANOTHER),
-            [one] => Ok(Some(one)),
-            _ => Err(reasons::SEVERAL_MATCHES),
-        }
-    }
-
-    /// Notes what became of an entry. A record has one outcome: a later one of the same entry replaces it and must
-    /// have the same result.
-    pub(super) fn settle(&mut self, stream: &str, entry: &Entry, target_id: Option<&str>, done: Done<'_>) {
-        self.count(done.result);
-        self.push(stream, entry, target_id, done);
-    }
-
-    /// Replaces reason and message of an entry that is settled already.
-    pub(super) fn amend(&mut self, stream: &str, entry: &Entry, target_id: Option<&str>, done: Done<'_>) {
-        self.push(stream, entry, target_id, done);
-    }
-
-    fn push(&mut self, stream: &str, entry: &Entry, target_id: Option<&str>, done: Done<'_>) {
-        let fields = sent(&entry.verdict);
-        self.batch.outcomes.push(Outcome {
-            stream: stream.to_owned(),
+    /// Notes what became of an entry. A later end of the same pair replaces an earlier one; what an earlier attempt of
+    /// the run did to it stays its end.
+    pub(super) fn settle(&mut self, stream: &StreamName, entry: &Entry, target_id: Option<&TargetId>, done: Done) {
+        let key = (stream.clone(), pair(entry.source_key.as_ref(), entry.target_id.as_ref()));
+        let mut outcome = Outcome {
+            stream: stream.clone(),
             source_key: entry.source_key.clone(),
-            target_id: target_id.map(str::to_owned).or_else(|| entry.target_id.clone()),
+            target_id: target_id.or(entry.target_id.as_ref()).cloned(),
             result: done.result,
-            action: entry.verdict.action(),
-            code: done.code,
-            reason: done.reason.to_owned(),
+            action: entry.action(),
+            code: code(done.result),
+            reason: done.reason,
             message: done.message,
-            fields: fields.into(),
+            fields: set(entry).into(),
+            before: before(entry).into(),
             defaulted: entry.defaulted.clone(),
             at: self.now,
-        });
-    }
-
-    const fn count(&mut self, result: OutcomeResult) {
-        let counter = match result {
-            OutcomeResult::Created => &mut self.counts.created,
-            OutcomeResult::Updated => &mut self.counts.updated,
-            OutcomeResult::Disabled => &mut self.counts.disabled,
-            OutcomeResult::Deleted => &mut self.counts.deleted,
-            OutcomeResult::Unchanged => &mut self.counts.unchanged,
-            OutcomeResult::Skipped => &mut self.counts.skipped,
-            OutcomeResult::Held => &mut self.counts.held,
-            OutcomeResult::Conflict => &mut self.counts.conflicts,
-            OutcomeResult::Failed => &mut self.counts.failed,
-            OutcomeResult::OutOfScope => return,
         };
-        *counter += 1;
+        if let Some(earlier) = self.earlier.get(&key)
+            && stays(earlier.result, outcome.result)
+        {
+            outcome = Outcome { target_id: outcome.target_id, ..earlier.clone() };
+        }
+        self.ends.insert(key, outcome.result);
+        self.batch.outcomes.push(outcome);
     }
 
     /// Settles an entry that needs no write, or that must wait.
-    pub(super) fn settle_without_write(&mut self, stream: &str, entry: &Entry) {
-        let result = match (&entry.verdict, entry.held) {
-            (verdict, Some(_)) if verdict.action().is_some() => OutcomeResult::Held,
-            (Verdict::Conflict, _) => OutcomeResult::Conflict,
-            (Verdict::Fail, _) => OutcomeResult::Failed,
-            (Verdict::Skip, _) => OutcomeResult::Skipped,
-            _ => OutcomeResult::Unchanged,
+    pub(super) fn settle_without_write(&mut self, stream: &StreamName, entry: &Entry) {
+        let result = match (&entry.disposition, entry.held) {
+            (Disposition::Write(_), _) => OutcomeResult::Held,
+            (Disposition::Conflict, _) => OutcomeResult::Conflict,
+            (Disposition::Fail, _) => OutcomeResult::Failed,
+            (Disposition::Skip, _) => OutcomeResult::Skipped,
+            (Disposition::Unchanged, _) => OutcomeResult::Unchanged,
         };
-        let code = if matches!(result, OutcomeResult::Conflict | OutcomeResult::Failed) { 400 } else { 204 };
         let reason = if result == OutcomeResult::Held { entry.held.unwrap_or(entry.reason) } else { entry.reason };
-        let done = Done { result, code, reason, message: entry.message.clone() };
-        self.settle(stream, entry, None, done);
-        if entry.reason == reasons::ALREADY_GONE {
-            self.batch.dropped_links.push((stream.to_owned(), entry.source_key.clone()));
-        }
-        if let (true, None, Some(id)) = (entry.new_link, entry.held, &entry.target_id) {
-            self.link(stream, &entry.source_key, id, Provenance::Auto);
-        }
+        self.settle(stream, entry, None, Done::new(result, reason, entry.message.clone()));
     }
 
     /// Settles all entries of a run that only looks, with the result that a run would have. `shown` has the values to
@@ -216,141 +262,181 @@ impl Ledger {
     pub(super) fn preview(&mut self, plan: &Plan, shown: &Shown) {
         for stream in &plan.streams {
             for entry in &stream.entries {
-                let action = entry.verdict.action().filter(|_| entry.held.is_none());
-                let Some(action) = action else {
-                    self.preview_without_link(&stream.name, entry);
-                    continue;
-                };
-                let (result, code) = result_of(action);
-                let done = Done { result, code, reason: entry.reason, message: entry.message.clone() };
-                self.settle(&stream.name, entry, None, done);
+                match entry.action().filter(|_| entry.held.is_none()) {
+                    Some(action) => {
+                        let done = Done::new(result_of(action), entry.reason, entry.message.clone());
+                        self.settle(&stream.name, entry, None, done);
+                    }
+                    None => self.settle_without_write(&stream.name, entry),
+                }
             }
         }
         for outcome in &mut self.batch.outcomes {
-            if let Some(fields) = shown.get(&(outcome.stream.clone(), outcome.source_key.clone())) {
+            let row = outcome.source_key.as_ref().map(RowId::from);
+            if let Some(fields) = row.and_then(|row| shown.get(&(outcome.stream.clone(), row))) {
                 outcome.fields = fields.clone().into();
             }
         }
     }
 
-    fn preview_without_link(&mut self, stream: &str, entry: &Entry) {
-        let unlinked = Entry { new_link: false, ..entry.clone() };
-        self.settle_without_write(stream, &unlinked);
-        self.batch.dropped_links.clear();
-    }
-
-    /// Stores a new link, or who it belongs to from now on.
-    pub(super) fn link(&mut self, stream: &str, source_key: &str, target_id: &str, provenance: Provenance) {
-        let link = Link {
-            stream: stream.to_owned(),
-            source_key: source_key.to_owned(),
-            target_id: target_id.to_owned(),
-            provenance,
-            created_at: self.now,
-            disabled_at: None,
-        };
-        self.put_link(link);
-    }
-
-    fn put_link(&mut self, link: Link) {
-        self.links.insert(&link);
-        self.linked_at.insert((link.stream.clone(), link.source_key.clone()), link.clone());
+    /// Stores a link, or what it remembers from now on, and claims its rows.
+    pub(super) fn put_link(&mut self, link: Link, claims: Vec<Claim>) {
+        self.links.put(link.clone());
+        self.batch.claims.extend(claims);
         self.batch.links.push(link);
     }
 
-    /// Notes that a linked record was disabled or enabled by Rollcall; makes the link when there is none yet.
-    pub(super) fn mark_disabled(&mut self, stream: &str, source_key: &str, target_id: &str, disabled: bool) {
-        let known = self.linked_at.get(&(stream.to_owned(), source_key.to_owned())).cloned();
-        let link = known.unwrap_or_else(|| Link {
-            stream: stream.to_owned(),
-            source_key: source_key.to_owned(),
-            target_id: target_id.to_owned(),
-            provenance: Provenance::Auto,
-            created_at: self.now,
-            disabled_at: None,
-        });
-        self.put_link(Link { disabled_at: disabled.then_some(self.now), ..link });
+    /// Gives a link what it is to remember.
+    pub(super) fn remember(link: &mut Link, memory: Option<&Memory>) {
+        if let Some(memory) = memory {
+            link.witness = memory.witness.clone();
+            link.agreed = memory.agreed.clone();
+        }
     }
 
-    /// Drops the link of a record that was deleted.
-    pub(super) fn unlink(&mut self, stream: &str, source_key: &str) {
-        self.batch.dropped_links.push((stream.to_owned(), source_key.to_owned()));
+    /// Drops the link of a record that was deleted, or that is gone from both sides.
+    pub(super) fn drop_link(&mut self, stream: &StreamName, key: &SourceKey) {
+        self.links.remove(stream, key);
+        self.batch.dropped_links.push((stream.clone(), key.clone()));
+    }
+
+    /// Notes what came of an announced write.
+    pub(super) fn settle_write(&mut self, settled: Settled) {
+        self.batch.settled.push(settled);
+    }
+
+    /// Notes that writes of an earlier run were taken back.
+    pub(super) fn take_back(&mut self, writes: impl IntoIterator<Item = (RunId, String)>) {
+        self.batch.undone.extend(writes);
     }
 
     /// Stores what has come together when it is enough for a batch.
     pub(super) async fn flush_if_full(&mut self, input: &RunInput) -> Result<(), RunFailure> {
-        if self.batch.outcomes.len() >= BATCH { self.flush(input).await } else { Ok(()) }
+        if self.batch.outcomes.len() >= BATCH { self.flush(input).await.map(|_| ()) } else { Ok(()) }
     }
 
-    /// Stores what has come together.
-    pub(super) async fn flush(&mut self, input: &RunInput) -> Result<(), RunFailure> {
+    /// Stores what has come together. Claims that were refused come back: their pairs have no link.
+    pub(super) async fn flush(&mut self, input: &RunInput) -> Result<Vec<Refused>, RunFailure> {
         let batch = std::mem::take(&mut self.batch);
-        if batch != Batch::default() {
-            input.records.commit(&input.run_id, input.attempt, &batch).await?;
+        if batch == Batch::default() {
+            return Ok(Vec::new());
         }
-        Ok(())
+        let refused = input.records.commit(&self.run, self.attempt, &batch).await?;
+        for refusal in &refused {
+            let key = SourceKey::from(refusal.claim.pair.as_str());
+            self.links.remove(&refusal.claim.stream, &key);
+        }
+        Ok(refused)
     }
 
-    /// The figures of the run.
-    /// Fails when a considered record has no outcome or two: a defect that must not pass as a success.
-    pub(super) fn into_figures(self) -> Result<(Counts, ReadStatus), RunFailure> {
-        if self.counts.considered == self.counts.outcomes() {
-            return Ok((self.counts, self.read));
+    /// The figures so far: of a run that stopped on the way too.
+    pub(super) fn figures(&self) -> Counts {
+        let mut counts = Counts {
+            read: self.read,
+            out_of_scope: self.out_of_scope,
+            considered: self.considered,
+            ..Counts::default()
+        };
+        for result in self.ends.values() {
+            let counter = match result {
+                OutcomeResult::Created => &mut counts.created,
+                OutcomeResult::Updated => &mut counts.updated,
+                OutcomeResult::Disabled => &mut counts.disabled,
+                OutcomeResult::Deleted => &mut counts.deleted,
+                OutcomeResult::Unchanged => &mut counts.unchanged,
+                OutcomeResult::Skipped => &mut counts.skipped,
+                OutcomeResult::Held => &mut counts.held,
+                OutcomeResult::Conflict => &mut counts.conflicts,
+                OutcomeResult::Failed => &mut counts.failed,
+                OutcomeResult::OutOfScope => continue,
+            };
+            *counter += 1;
+        }
+        counts
+    }
+
+    /// The figures of a run that came to its end. Fails when a considered record has no outcome or two: a defect that
+    /// must not pass as a success.
+    pub(super) fn final_figures(&self) -> Result<Counts, RunFailure> {
+        let counts = self.figures();
+        if counts.considered == counts.outcomes() {
+            return Ok(counts);
         }
         Err(RunFailure::internal(format!(
             "{} records were considered but {} outcomes noted",
-            self.counts.considered,
-            self.counts.outcomes()
+            counts.considered,
+            counts.outcomes()
         )))
     }
 }
 
-/// What a verdict sends. A reference is shown as the source key of the record it points at: the target's identifier may
-/// not be known yet.
-fn sent(verdict: &Verdict) -> Fields {
-    let (mut fields, references) = match verdict {
-        Verdict::Create { fields, references } => (fields.clone(), references),
-        Verdict::Update { changes, references, .. } => (changes.clone(), references),
-        _ => return Fields::default(),
-    };
-    for (field, reference) in references {
-        fields.0.insert(field.clone(), reference.source_key.clone().into());
+/// Whether what an earlier attempt did stays the end of a pair, seen what this attempt came to.
+const fn stays(earlier: OutcomeResult, now: OutcomeResult) -> bool {
+    use OutcomeResult::{Created, Deleted, Disabled, Skipped, Unchanged, Updated};
+    match (earlier, now) {
+        (Created, Unchanged | Skipped | Updated) => true,
+        (Updated | Disabled | Deleted, Unchanged | Skipped) => true,
+        _ => false,
+    }
+}
+
+/// 201, 200, 204 or 400.
+pub(super) const fn code(result: OutcomeResult) -> i32 {
+    match result {
+        OutcomeResult::Created => 201,
+        OutcomeResult::Updated | OutcomeResult::Disabled | OutcomeResult::Deleted => 200,
+        OutcomeResult::Unchanged | OutcomeResult::Skipped | OutcomeResult::Held | OutcomeResult::OutOfScope => 204,
+        OutcomeResult::Conflict | OutcomeResult::Failed => 400,
+    }
+}
+
+/// The end that an action leads to when it succeeds.
+pub(super) const fn result_of(action: Action) -> OutcomeResult {
+    match action {
+        Action::Create => OutcomeResult::Created,
+        Action::Update => OutcomeResult::Updated,
+        Action::Disable => OutcomeResult::Disabled,
+        Action::Delete => OutcomeResult::Deleted,
+    }
+}
+
+/// What an entry sets. A reference is shown as the identifier, on the other side, of the record it points at: that of
+/// this side may not be known yet.
+fn set(entry: &Entry) -> Fields {
+    let mut fields = Fields::new();
+    for line in entry.lines() {
+        fields.extend(line.set.clone());
+        for (field, reference) in &line.references {
+            let key = reference.key.as_ref().map(|key| key.to_string());
+            fields.insert(field.clone(), key.into());
+        }
     }
     fields
 }
 
-/// The end that an action leads to when it succeeds.
-pub(super) const fn result_of(action: rollcall_api::v1alpha1::Action) -> (OutcomeResult, i32) {
-    use rollcall_api::v1alpha1::Action;
-    match action {
-        Action::Create => (OutcomeResult::Created, 201),
-        Action::Update => (OutcomeResult::Updated, 200),
-        Action::Disable => (OutcomeResult::Disabled, 200),
-        Action::Delete => (OutcomeResult::Deleted, 200),
-    }
+fn before(entry: &Entry) -> Fields {
+    entry.lines().iter().flat_map(|line| line.before.clone()).collect()
+}
+
+/// The claim to a row.
+pub(super) fn row_claim(input: &RunInput, stream: &StreamName, at: Side, row: RowId, pair: String) -> Claim {
+    Claim { system: input.system_id(at).clone(), stream: stream.clone(), what: Claimed::Row(row), pair }
 }
 
 /// What is worth keeping of the reads once the plan is made.
-pub(super) struct ReadFacts {
-    read: ReadStatus,
-    links: Vec<Link>,
-}
-
-impl ReadFacts {
-    /// Sums the reads of all streams up.
-    pub(super) fn of(streams: &std::collections::BTreeMap<String, StreamInput>) -> Self {
-        let reads = || streams.values().map(|stream| &stream.source);
-        let weakest = reads().map(|read| read.proof).find(|proof| !proof.is_complete());
-        let proof = weakest.or_else(|| reads().map(|read| read.proof).next_back());
-        let totals: Vec<i64> = reads().filter_map(|read| read.declared_total).collect();
-        Self {
-            read: ReadStatus {
-                complete: weakest.is_none(),
-                pages: reads().map(|read| read.pages).sum(),
-                declared_total: (totals.len() == streams.len()).then(|| totals.iter().sum()),
-                proof: proof.map_or("", |proof| proof.as_str()).to_owned(),
-            },
-            links: streams.values().flat_map(|stream| stream.links.clone()).collect(),
-        }
+pub(super) fn read_status(
+    streams: &BTreeMap<StreamName, StreamInput>,
+    leads: &BTreeMap<StreamName, Side>,
+) -> ReadStatus {
+    let reads: Vec<_> =
+        streams.iter().filter_map(|(name, stream)| leads.get(name).map(|lead| stream.read(*lead))).collect();
+    let weakest = reads.iter().map(|read| read.proof).find(|proof| !proof.is_complete());
+    let proof = weakest.or_else(|| reads.iter().map(|read| read.proof).next_back());
+    let totals: Vec<i64> = reads.iter().filter_map(|read| read.declared_total).collect();
+    ReadStatus {
+        complete: weakest.is_none(),
+        pages: reads.iter().map(|read| read.pages).sum(),
+        declared_total: (totals.len() == reads.len()).then(|| totals.iter().sum()),
+        proof: proof.map_or("", |proof| proof.as_str()).to_owned(),
     }
 }

@@ -1,182 +1,293 @@
-//! Reading: the source's records, the links, and what the target holds, stream by stream.
+//! Reading: both sides and the links, stream by stream; then, one by one, what lists do not prove. What is not answered
+//! stays unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{StreamExt, TryStreamExt};
+use rollcall_api::reasons;
+use rollcall_engine::compile::CompiledStream;
+use rollcall_engine::model::{Read, ReadProof, Row};
+use rollcall_engine::names::{RowId, Side, StreamName};
+use rollcall_engine::plan::{PlanInput, StreamInput, end, questions};
 use tokio_util::sync::CancellationToken;
 
-use super::finish::RunFailure;
+use super::failure::RunFailure;
 use super::input::RunInput;
 use super::progress::{RunProgress, Stage};
-use crate::connectors::ErrorKind;
-use rollcall_api::reasons;
-use rollcall_engine::model::{Link, Read, ReadProof, SourceRecord, TargetRecord};
-use rollcall_engine::plan::{StreamInput, match_values};
+use crate::connectors::{ErrorKind, Found, Known, Thoroughness};
 
 /// How many single look-ups are under way at once; the provider's rate budget limits them further.
 const LOOKUPS_AT_ONCE: usize = 8;
 
+/// What was read.
+pub(super) struct Gathered {
+    pub(super) streams: BTreeMap<StreamName, StreamInput>,
+    /// Streams that could not be read: nothing is done about their records, and the run ends with the failure.
+    pub(super) failures: Vec<RunFailure>,
+}
+
 /// Reads every stream that the run is about, in the order in which they are written.
-pub(super) async fn streams(
+pub(super) async fn gather(
     input: &RunInput,
     cancel: &CancellationToken,
     progress: &dyn RunProgress,
-) -> Result<BTreeMap<String, StreamInput>, RunFailure> {
-    let mut streams = BTreeMap::new();
-    for name in selected_streams(input)? {
-        let read = tokio::select! {
+) -> Result<Gathered, RunFailure> {
+    let mut gathered = Gathered { streams: BTreeMap::new(), failures: Vec::new() };
+    let selected = selected_streams(input)?;
+    for stream in input.setting.streams() {
+        let links = input.records.links(&stream.name).await?;
+        if !selected.contains(&stream.name) {
+            // Not part of the run, but records may refer to its linked ones.
+            gathered.streams.insert(stream.name.clone(), StreamInput::links_only(links));
+            continue;
+        }
+        let mut read = StreamInput::links_only(links);
+        let outcome = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(RunFailure::cancelled()),
-            read = stream(input, &name, progress) => read?,
+            outcome = both_sides(input, stream, &mut read, progress) => outcome,
         };
-        streams.insert(name, read);
+        match outcome {
+            Ok(failure) => gathered.failures.extend(failure),
+            Err(failure) if failure.is_transient() => {
+                gathered.failures.push(failure);
+                read = StreamInput::links_only(std::mem::take(&mut read.links));
+            }
+            Err(failure) => return Err(failure),
+        }
+        gathered.streams.insert(stream.name.clone(), read);
     }
-    // The others are not part of the run, but records may refer to theirs.
-    for other in input.setting.streams() {
-        if !streams.contains_key(&other.name) {
-            streams.insert(other.name.clone(), links_only(input, &other.name).await?);
+    if !selected.is_empty() && gathered.failures.len() >= selected.len() {
+        let has_rows = |read: &StreamInput| !read.source.rows.is_empty() || !read.target.rows.is_empty();
+        if let (Some(failure), false) = (gathered.failures.pop(), gathered.streams.values().any(has_rows)) {
+            return Err(failure);
         }
     }
-    Ok(streams)
+    Ok(gathered)
 }
 
 /// Names of the streams that the run is about.
-fn selected_streams(input: &RunInput) -> Result<Vec<String>, RunFailure> {
-    let enabled: Vec<String> = input.setting.streams().iter().map(|stream| stream.name.clone()).collect();
+fn selected_streams(input: &RunInput) -> Result<BTreeSet<StreamName>, RunFailure> {
+    let enabled: Vec<&StreamName> = input.setting.streams().iter().map(|stream| &stream.name).collect();
     let wanted = &input.selector.streams;
-    if let Some(unknown) = wanted.iter().find(|name| !enabled.contains(name)) {
+    if let Some(unknown) = wanted.iter().find(|name| !enabled.iter().any(|known| **known == **name)) {
+        let names: Vec<&str> = enabled.iter().map(|name| name.as_str()).collect();
         return Err(RunFailure::configuration(format!(
             "spec.selector.streams names `{unknown}`, which the setting does not enable; enabled are: {}",
-            enabled.join(", ")
+            names.join(", ")
         )));
     }
-    Ok(enabled.into_iter().filter(|name| wanted.is_empty() || wanted.contains(name)).collect())
+    let is_wanted = |name: &&StreamName| wanted.is_empty() || wanted.iter().any(|wanted| *wanted == ***name);
+    Ok(enabled.into_iter().filter(is_wanted).cloned().collect())
 }
 
-async fn stream(input: &RunInput, name: &str, progress: &dyn RunProgress) -> Result<StreamInput, RunFailure> {
-    let links = input.records.links(name).await?;
-    let source = source_records(input, name, progress).await?;
-    let (target, target_complete) = if input.selector.keys.is_empty() {
-        (whole_target(input, name, &links, progress).await?, true)
-    } else {
-        looked_up_target(input, name, &source, &links).await?
-    };
-    Ok(StreamInput { source, target, target_complete, links })
-}
-
-async fn links_only(input: &RunInput, name: &str) -> Result<StreamInput, RunFailure> {
-    let links = input.records.links(name).await?;
-    let source = Read {
-        records: Vec::new(),
-        unreadable: Vec::new(),
-        pages: 0,
-        declared_total: None,
-        proof: ReadProof::Selected,
-    };
-    Ok(StreamInput { source, target: Vec::new(), target_complete: false, links })
-}
-
-async fn source_records(
+/// Reads both sides of one stream. A list of the following side that is not complete does not stop what is known, but is
+/// returned as a failure: the run is tried again.
+async fn both_sides(
     input: &RunInput,
-    name: &str,
+    stream: &CompiledStream,
+    read: &mut StreamInput,
     progress: &dyn RunProgress,
-) -> Result<Read<SourceRecord>, RunFailure> {
-    let wanted = input.setting.stream(name).map(|stream| stream.wanted.as_slice()).unwrap_or_default();
-    if input.selector.keys.is_empty() {
-        let advance = |done, total| progress.advance(Stage::ReadSource, name, done, total);
-        return input.source.read(name, wanted, &advance).await.map_err(RunFailure::source);
+) -> Result<Option<RunFailure>, RunFailure> {
+    let (lead, follower) = (stream.lead(), stream.follower());
+    read.asks_by_id = input.system(lead).asks_by_id(&stream.name);
+    if !input.selector.keys.is_empty() {
+        read.requested = input.selector.keys.iter().map(RowId::from).collect();
+        let rows = get(input, stream, lead, &read.requested.clone()).await?;
+        *read.read_mut(lead) = Read { pages: 1, ..Read::none() };
+        take(rows, &mut read.read_mut(lead).rows, None);
+        return Ok(None);
     }
-    input.source.read_keys(name, &input.selector.keys, wanted).await.map_err(RunFailure::source)
-}
-
-/// The whole stream of the target. An incomplete list could hide a record and lead to a duplicate, so it ends the run
-/// as transient.
-async fn whole_target(
-    input: &RunInput,
-    name: &str,
-    links: &[Link],
-    progress: &dyn RunProgress,
-) -> Result<Vec<TargetRecord>, RunFailure> {
-    let advance = |done, total| progress.advance(Stage::ReadTarget, name, done, total);
-    let read = input.target.read(name, &advance).await.map_err(RunFailure::target)?;
-    if !read.proof.is_complete() {
-        return Err(RunFailure::transient(
+    *read.read_mut(lead) = list(input, stream, lead, Thoroughness::Proven, progress).await?;
+    *read.read_mut(follower) = list(input, stream, follower, Thoroughness::Once, progress).await?;
+    let proof = read.read(follower).proof;
+    let is_usable = proof.is_complete() || proof == ReadProof::ByPosition;
+    Ok((!is_usable).then(|| {
+        RunFailure::transient(
             reasons::READ_INCOMPLETE,
             format!(
-                "the target did not deliver a complete list of {name} ({}); nothing was written, the run is tried again",
-                read.proof.as_str()
+                "the {} did not deliver a complete list of {} ({}); nothing was done that needs it, the run is tried again",
+                follower.as_str(),
+                stream.name,
+                proof.as_str()
             ),
-        ));
+        )
+    }))
+}
+
+async fn list(
+    input: &RunInput,
+    stream: &CompiledStream,
+    side: Side,
+    thoroughness: Thoroughness,
+    progress: &dyn RunProgress,
+) -> Result<Read, RunFailure> {
+    let stage = if side == Side::Source { Stage::ReadSource } else { Stage::ReadTarget };
+    let advance = |done, total| progress.advance(stage, &stream.name, done, total);
+    let read = input.system(side).read(&stream.name, stream.wanted(side), thoroughness, &advance).await;
+    read.map_err(|error| RunFailure::connector(side.as_str(), &error))
+}
+
+async fn get(
+    input: &RunInput,
+    stream: &CompiledStream,
+    side: Side,
+    ids: &[RowId],
+) -> Result<BTreeMap<RowId, Known>, RunFailure> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
     }
-    let listed: BTreeSet<&str> = read.records.iter().map(|record| record.id.as_str()).collect();
-    let missing: Vec<String> = links
-        .iter()
-        .filter(|link| !listed.contains(link.target_id.as_str()))
-        .map(|link| link.target_id.clone())
-        .collect();
-    let mut records = read.records;
-    records.extend(get_all(input, name, missing).await?);
-    Ok(records)
+    let rows = input.system(side).get(&stream.name, ids, stream.wanted(side)).await;
+    rows.map_err(|error| RunFailure::connector(side.as_str(), &error))
 }
 
-/// Records by id: lists of some systems leave inactive records out, so a linked record is asked for before it counts
-/// as gone.
-async fn get_all(input: &RunInput, name: &str, ids: Vec<String>) -> Result<Vec<TargetRecord>, RunFailure> {
-    let found: Vec<Option<TargetRecord>> = futures::stream::iter(ids)
-        .map(|id| async move { input.target.get(name, &id).await.map_err(RunFailure::target) })
-        .buffer_unordered(LOOKUPS_AT_ONCE)
-        .try_collect()
-        .await?;
-    Ok(found.into_iter().flatten().collect())
-}
-
-/// What the target holds of some selected records: linked ones by id, and every hit of every match rule. Also tells
-/// whether absence can be concluded: every record was looked up by at least one rule that the server can answer.
-async fn looked_up_target(
-    input: &RunInput,
-    name: &str,
-    source: &Read<SourceRecord>,
-    links: &[Link],
-) -> Result<(Vec<TargetRecord>, bool), RunFailure> {
-    let keys: BTreeSet<&str> = source.records.iter().map(|record| record.key.as_str()).collect();
-    let linked = links.iter().filter(|link| keys.contains(link.source_key.as_str()));
-    let linked = get_all(input, name, linked.map(|link| link.target_id.clone()).collect()).await?;
-    let mut records: BTreeMap<String, TargetRecord> =
-        linked.into_iter().map(|record| (record.id.clone(), record)).collect();
-    let answers: Vec<Answered> = futures::stream::iter(&source.records)
-        .map(|record| async move { find_by_rules(input, name, &match_values(&input.setting, name, record)).await })
-        .buffer_unordered(LOOKUPS_AT_ONCE)
-        .try_collect()
-        .await?;
-    let complete = answers.iter().all(|answered| answered.rules > 0);
-    let found = answers.into_iter().flat_map(|answered| answered.found);
-    records.extend(found.map(|record| (record.id.clone(), record)));
-    Ok((records.into_values().collect(), complete))
-}
-
-/// Hits of look-ups, and how many rules the server could answer.
-pub(super) struct Answered {
-    pub(super) found: Vec<TargetRecord>,
-    pub(super) rules: usize,
-}
-
-/// Looks one record up by each match rule that has a value. A field that the server does not filter by answers
-/// nothing; any other failure is an error, never an absence.
-pub(super) async fn find_by_rules(
-    input: &RunInput,
-    name: &str,
-    values: &[(String, String)],
-) -> Result<Answered, RunFailure> {
-    let mut answered = Answered { found: Vec::new(), rules: 0 };
-    for (field, value) in values {
-        match input.target.find(name, field, value).await {
-            Ok(found) => {
-                answered.rules += 1;
-                answered.found.extend(found);
+/// Adds the rows that are there; notes those that are said not to be.
+fn take(answers: BTreeMap<RowId, Known>, rows: &mut Vec<Row>, mut gone: Option<&mut BTreeSet<RowId>>) {
+    for (id, known) in answers {
+        match known {
+            Known::Present(row) => rows.push(row),
+            Known::Absent => {
+                if let Some(gone) = &mut gone {
+                    gone.insert(id);
+                }
             }
-            Err(error) if error.kind == ErrorKind::Unsupported => {}
-            Err(error) => return Err(RunFailure::target(error)),
+            Known::Unknown(fault) => {
+                let fields = rollcall_engine::redacted::Redacted::new(rollcall_engine::model::Fields::new());
+                rows.push(Row { id, parent: None, active: true, fields, fault: Some(fault) });
+            }
         }
     }
-    Ok(answered)
+    rows.sort_by(|one, other| one.id.cmp(&other.id));
+    rows.dedup_by(|one, other| one.id == other.id);
+}
+
+/// Asks one by one for what the lists of a stream do not prove. `plan` is what the plan will be made from, without this
+/// stream.
+pub(super) async fn ask(
+    input: &RunInput,
+    stream: &CompiledStream,
+    read: &mut StreamInput,
+    plan: &PlanInput<'_>,
+    progress: &dyn RunProgress,
+) -> Result<(), RunFailure> {
+    let (lead, follower) = (stream.lead(), stream.follower());
+    let unlisted = questions::unlisted(stream, read);
+    let answers = get(input, stream, follower, &unlisted).await?;
+    let mut gone = std::mem::take(&mut read.gone_from_follower);
+    take_known(answers, read.read_mut(follower), &mut gone);
+    read.gone_from_follower = gone;
+    if read.asks_by_id {
+        let absent = questions::absent(stream, read, plan);
+        let answers = get(input, stream, lead, &absent).await?;
+        let mut gone = std::mem::take(&mut read.gone_from_lead);
+        take_known(answers, read.read_mut(lead), &mut gone);
+        read.gone_from_lead = gone;
+    }
+    if !read.read(follower).proof.is_complete() {
+        look_up(input, stream, read, plan, progress).await?;
+    }
+    Ok(())
+}
+
+/// As [`take`], but what stays unknown adds no row: a linked row that was not answered is unknown as it is.
+fn take_known(answers: BTreeMap<RowId, Known>, read: &mut Read, gone: &mut BTreeSet<RowId>) {
+    let known = answers.into_iter().filter(|(_, known)| !matches!(known, Known::Unknown(_))).collect();
+    take(known, &mut read.rows, Some(gone));
+}
+
+/// Searches the following side for records that its list does not prove to be missing: by filters, or by reading the list
+/// once more where that is cheaper or the only way.
+async fn look_up(
+    input: &RunInput,
+    stream: &CompiledStream,
+    read: &mut StreamInput,
+    plan: &PlanInput<'_>,
+    progress: &dyn RunProgress,
+) -> Result<(), RunFailure> {
+    let follower = stream.follower();
+    let open = questions::open(stream, read, plan);
+    if open.is_empty() {
+        return Ok(());
+    }
+    let requests: usize = open.iter().map(|question| question.lookups.len()).sum();
+    let pages = usize::try_from(read.read(follower).pages).unwrap_or(usize::MAX);
+    let by_position = read.read(follower).proof == ReadProof::ByPosition;
+    let needs_list = open.iter().any(|question| question.needs_list);
+    if by_position && (needs_list || requests > pages.saturating_mul(2)) {
+        return read_again(input, stream, read, progress).await;
+    }
+    let answers: Vec<(RowId, Option<Vec<Row>>)> = futures::stream::iter(open)
+        .map(|question| async move {
+            let found = find(input, stream, follower, &question).await?;
+            Ok::<_, RunFailure>((question.record, found))
+        })
+        .buffer_unordered(LOOKUPS_AT_ONCE)
+        .try_collect()
+        .await?;
+    if by_position && answers.iter().any(|(_, found)| found.is_none()) {
+        return read_again(input, stream, read, progress).await;
+    }
+    for (record, found) in answers {
+        if let Some(rows) = found {
+            read.looked_up.insert(record);
+            let known = rows.into_iter().map(|row| (row.id.clone(), Known::Present(row))).collect();
+            take(known, &mut read.read_mut(follower).rows, None);
+        }
+    }
+    Ok(())
+}
+
+/// The rows that every rule finds; None when one of them was not answered.
+async fn find(
+    input: &RunInput,
+    stream: &CompiledStream,
+    side: Side,
+    question: &questions::Question,
+) -> Result<Option<Vec<Row>>, RunFailure> {
+    let mut rows = Vec::new();
+    let mut answered = !question.needs_list;
+    for (field, value) in &question.lookups {
+        match input.system(side).find(&stream.name, field, value, stream.wanted(side)).await {
+            Ok(Found::Rows(found)) => rows.extend(found),
+            Ok(Found::NotAnswered) => answered = false,
+            Err(error) if matches!(error.kind, ErrorKind::Credentials | ErrorKind::Configuration) => {
+                return Err(RunFailure::connector(side.as_str(), &error));
+            }
+            Err(_) => answered = false,
+        }
+    }
+    Ok(answered.then_some(rows))
+}
+
+/// Reads the following side's list until two reads agree. Rows that were asked for one by one stay.
+async fn read_again(
+    input: &RunInput,
+    stream: &CompiledStream,
+    read: &mut StreamInput,
+    progress: &dyn RunProgress,
+) -> Result<(), RunFailure> {
+    let follower = stream.follower();
+    let before = std::mem::replace(read.read_mut(follower), Read::none());
+    let mut again = list(input, stream, follower, Thoroughness::Proven, progress).await?;
+    let linked: BTreeSet<RowId> = read.links.iter().map(|link| end(link, follower)).collect();
+    let listed: BTreeSet<RowId> = again.rows.iter().map(|row| row.id.clone()).collect();
+    let asked = before.rows.into_iter().filter(|row| linked.contains(&row.id) && !listed.contains(&row.id));
+    again.rows.extend(asked);
+    again.rows.sort_by(|one, other| one.id.cmp(&other.id));
+    again.pages += before.pages;
+    *read.read_mut(follower) = again;
+    Ok(())
+}
+
+/// Reads rows by their identifiers, for a run that takes another one back.
+pub(super) async fn take_rows(
+    input: &RunInput,
+    stream: &CompiledStream,
+    side: Side,
+    ids: &[RowId],
+    read: &mut StreamInput,
+) -> Result<(), RunFailure> {
+    let answers = get(input, stream, side, ids).await?;
+    take_known(answers, read.read_mut(side), &mut BTreeSet::new());
+    Ok(())
 }

@@ -158,6 +158,7 @@ reasons! {
     REFERENCE_UNRESOLVED = "ReferenceUnresolved", Actionable, "The referenced record is not in the target; the field was left as it is.";
     TARGET_REJECTED = "TargetRejected", Actionable, "The target refused the values; the message has its rule.";
     OUTCOME_UNKNOWN = "OutcomeUnknown", Transient, "The write was sent, its outcome is not known; the next run looks the record up before it tries again.";
+    WRITE_REFUSED = "WriteRefused", Actionable, "The system accepts the credentials but refuses this write; grant the right that it needs, or correct the record.";
     WRITE_FAILED = "WriteFailed", Transient, "The write failed for a transient reason; the next run tries again.";
     // Approvals.
     APPLIED = "Applied", Expected, "The approved actions were applied.";

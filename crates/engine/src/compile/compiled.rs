@@ -96,6 +96,11 @@ impl CompiledStream {
         }
     }
 
+    /// The stream whose records these belong to.
+    pub const fn parent(&self) -> Option<&StreamName> {
+        self.parent.as_ref()
+    }
+
     /// The side that follows.
     pub const fn follower(&self) -> Side {
         self.lead().other()
