@@ -17,12 +17,16 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
+use super::chunks;
 use super::wire::{
-    AnnounceRequest, CommitRequest, EndRunRequest, LinksRequest, MAX_BODY_BYTES, Method, OutcomesRequest, Refusal,
-    RenewRequest, RunsRequest,
+    AgreeRequest, AnnounceRequest, ClaimedRequest, CommitRequest, EffectsRequest, EndRunRequest, LinksRequest,
+    MAX_BODY_BYTES, Method, OutcomesRequest, ProposalRequest, ProposeRequest, Refusal, RenewRequest, RunsRequest,
+    UseProposalRequest, WritesRequest,
 };
-use super::{Batch, Intent, Outcome, OutcomeQuery, Records, RunRecord, Scope, SettingRecord, StoreError};
-use rollcall_engine::model::Link;
+use super::{Batch, Outcome, OutcomeQuery, Records, Refused, RunRecord, Scope, SettingEnd, SettingRecord, StoreError};
+use jiff::Timestamp;
+use rollcall_engine::model::{Agreement, Claim, Effects, Link, Proposal, Write};
+use rollcall_engine::names::{RowId, RunId, StreamName, SystemId};
 use rollcall_engine::redacted::Redacted;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -181,42 +185,99 @@ impl Records for RemoteRecords {
         self.call(Method::BeginRun, run).await
     }
 
-    async fn renew(&self, run_id: &str, attempt: i32) -> Result<(), StoreError> {
-        self.call(Method::Renew, &RenewRequest { run_id: run_id.to_owned(), attempt }).await
+    async fn renew(&self, run: &RunId, attempt: i32) -> Result<(), StoreError> {
+        self.call(Method::Renew, &RenewRequest { run_id: run.clone(), attempt }).await
     }
 
-    async fn end_run(&self, run: &RunRecord, setting: Option<&SettingRecord>) -> Result<(), StoreError> {
+    async fn end_run(&self, run: &RunRecord, setting: Option<&SettingEnd>) -> Result<(), StoreError> {
         self.call(Method::EndRun, &EndRunRequest { run: run.clone(), setting: setting.cloned() }).await
     }
 
-    async fn links(&self, stream: &str) -> Result<Vec<Link>, StoreError> {
-        self.call(Method::Links, &LinksRequest { stream: stream.to_owned() }).await
+    async fn links(&self, stream: &StreamName) -> Result<Vec<Link>, StoreError> {
+        self.call(Method::Links, &LinksRequest { stream: stream.clone() }).await
     }
 
-    async fn commit(&self, run_id: &str, attempt: i32, batch: &Batch) -> Result<(), StoreError> {
-        let request = CommitRequest { run_id: run_id.to_owned(), attempt, batch: batch.clone() };
-        self.call(Method::Commit, &request).await
+    async fn commit(&self, run: &RunId, attempt: i32, batch: &Batch) -> Result<Vec<Refused>, StoreError> {
+        let mut refused = Vec::new();
+        for batch in chunks::of_batch(batch)? {
+            let request = CommitRequest { run_id: run.clone(), attempt, batch };
+            refused.extend(self.call::<_, Vec<Refused>>(Method::Commit, &request).await?);
+        }
+        Ok(refused)
     }
 
-    async fn announce(&self, run_id: &str, attempt: i32, intents: &[Intent]) -> Result<(), StoreError> {
-        let request = AnnounceRequest { run_id: run_id.to_owned(), attempt, intents: intents.to_vec() };
-        self.call(Method::Announce, &request).await
+    async fn announce(
+        &self,
+        run: &RunId,
+        attempt: i32,
+        writes: &[Write],
+        claims: &[Claim],
+    ) -> Result<Vec<Refused>, StoreError> {
+        let mut refused = Vec::new();
+        for (writes, claims) in chunks::of_announcement(writes, claims)? {
+            let request = AnnounceRequest { run_id: run.clone(), attempt, writes, claims };
+            refused.extend(self.call::<_, Vec<Refused>>(Method::Announce, &request).await?);
+        }
+        Ok(refused)
     }
 
-    async fn open_intents(&self) -> Result<Vec<Intent>, StoreError> {
-        self.call(Method::OpenIntents, &()).await
+    async fn open_writes(&self) -> Result<Vec<(RunId, Write)>, StoreError> {
+        self.call(Method::OpenWrites, &()).await
+    }
+
+    async fn writes(&self, run: &RunId, offset: u64, limit: u64) -> Result<Vec<Write>, StoreError> {
+        self.call(Method::Writes, &WritesRequest { run_id: run.clone(), offset, limit }).await
+    }
+
+    async fn effects(&self, stream: &StreamName, system: &SystemId, since: Timestamp) -> Result<Effects, StoreError> {
+        let request = EffectsRequest { stream: stream.clone(), system: system.clone(), since };
+        self.call(Method::Effects, &request).await
+    }
+
+    async fn claimed_by_others(
+        &self,
+        stream: &StreamName,
+        system: &SystemId,
+        rows: &[RowId],
+    ) -> Result<Vec<RowId>, StoreError> {
+        let mut claimed = Vec::new();
+        for rows in chunks::of_list(rows)? {
+            let request = ClaimedRequest { stream: stream.clone(), system: system.clone(), rows };
+            claimed.extend(self.call::<_, Vec<RowId>>(Method::ClaimedByOthers, &request).await?);
+        }
+        Ok(claimed)
+    }
+
+    async fn propose(&self, run: &RunId, attempt: i32, proposal: &Proposal) -> Result<(), StoreError> {
+        let request = ProposeRequest { run_id: run.clone(), attempt, proposal: proposal.clone() };
+        self.call(Method::Propose, &request).await
+    }
+
+    async fn proposal(&self, digest: &str) -> Result<Option<Proposal>, StoreError> {
+        self.call(Method::Proposal, &ProposalRequest { digest: digest.to_owned() }).await
+    }
+
+    async fn agree(&self, run: &RunId, attempt: i32, agreement: &Agreement) -> Result<(), StoreError> {
+        let request = AgreeRequest { run_id: run.clone(), attempt, agreement: agreement.clone() };
+        self.call(Method::Agree, &request).await
+    }
+
+    async fn use_proposal(&self, run: &RunId, attempt: i32, digest: &str) -> Result<(), StoreError> {
+        let request = UseProposalRequest { run_id: run.clone(), attempt, digest: digest.to_owned() };
+        self.call(Method::UseProposal, &request).await
     }
 
     async fn runs(&self, limit: u32) -> Result<Vec<RunRecord>, StoreError> {
         self.call(Method::Runs, &RunsRequest { limit }).await
     }
 
-    async fn outcomes(&self, run_id: &str, query: &OutcomeQuery) -> Result<Vec<Outcome>, StoreError> {
-        self.call(Method::Outcomes, &OutcomesRequest { run_id: run_id.to_owned(), query: query.clone() }).await
+    async fn outcomes(&self, run: &RunId, query: &OutcomeQuery) -> Result<Vec<Outcome>, StoreError> {
+        self.call(Method::Outcomes, &OutcomesRequest { run_id: run.clone(), query: query.clone() }).await
     }
 }
 
-fn tls(ca_pem: &[u8]) -> Result<ClientConfig, StoreError> {
+/// TLS that trusts these certificates alone.
+pub(super) fn tls(ca_pem: &[u8]) -> Result<ClientConfig, StoreError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(ca_pem) {
         let added = certificate.map_err(|_| ()).and_then(|certificate| roots.add(certificate).map_err(|_| ()));

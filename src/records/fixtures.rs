@@ -7,9 +7,13 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::clock::Clock;
-use super::{Intent, Outcome, OutcomeResult, RunRecord, Scope};
-use rollcall_api::v1alpha1::{Action, Counts, JobType};
-use rollcall_engine::model::{Fields, Link, Provenance};
+use super::{Outcome, OutcomeResult, RunRecord, Scope, Settled};
+use rollcall_api::v1alpha1::{Action, Counts, Guard, JobType};
+use rollcall_engine::model::{
+    AgreedGuard, Agreement, Claim, Claimed, Fields, Link, Operation, Origin, Proposal, ProposedLine, Provenance,
+    StreamAgreement, Write, WriteState,
+};
+use rollcall_engine::names::{FieldName, RowId, Side};
 use rollcall_engine::redacted::Redacted;
 
 /// Start of test time.
@@ -68,14 +72,15 @@ pub(crate) fn ended(id: &str, attempt: i32) -> RunRecord {
 pub(crate) fn outcome(stream: &str, key: &str, result: OutcomeResult) -> Outcome {
     Outcome {
         stream: stream.into(),
-        source_key: key.into(),
-        target_id: Some(format!("target-{key}")),
+        source_key: Some(key.into()),
+        target_id: Some(format!("target-{key}").into()),
         result,
         action: Some(Action::Create),
         code: 201,
         reason: "Created".into(),
         message: "created".into(),
-        fields: Redacted::new(Fields([("name.familyName".to_owned(), json!("Example"))].into())),
+        fields: Redacted::new(one_value("Example")),
+        before: Redacted::new(one_value("Sample")),
         defaulted: vec!["language".into()],
         at: at(1),
     }
@@ -85,15 +90,79 @@ pub(crate) fn link(stream: &str, key: &str) -> Link {
     Link {
         stream: stream.into(),
         source_key: key.into(),
-        target_id: format!("target-{key}"),
+        target_id: format!("target-{key}").into(),
         provenance: Provenance::Created,
         created_at: at(1),
         disabled_at: None,
+        witness: [(FieldName::from("email"), 17)].into(),
+        agreed: [].into(),
+        undone: None,
     }
 }
 
-pub(crate) fn intent(stream: &str, key: &str, run: &str) -> Intent {
-    Intent { stream: stream.into(), source_key: key.into(), run_id: run.into(), at: at(1) }
+fn one_value(value: &str) -> Fields {
+    [("name.familyName".into(), json!(value))].into_iter().collect()
+}
+
+/// The system that all synthetic writes and claims are about.
+pub(crate) const SYSTEM: &str = "system-1";
+
+/// A write to the target for the record of this source key; its identifier is made of both.
+pub(crate) fn write(key: &str, operation: Operation) -> Write {
+    let exists = operation != Operation::Create;
+    Write {
+        id: format!("{key}-{operation:?}"),
+        stream: "people".into(),
+        at: Side::Target,
+        system: SYSTEM.into(),
+        source_key: Some(key.into()),
+        target_id: exists.then(|| format!("target-{key}").into()),
+        operation,
+        before: if exists { Redacted::new(one_value("Sample")) } else { Redacted::default() },
+        active_before: exists.then_some(true),
+        after: Redacted::new(one_value("Example")),
+        changed: if exists { vec!["name.familyName".into()] } else { Vec::new() },
+        approved: false,
+        state: WriteState::Announced,
+        at_time: at(2),
+    }
+}
+
+/// What came of a write of the run that says so.
+pub(crate) fn settled(write: &Write, state: WriteState) -> Settled {
+    Settled { run: None, id: write.id.clone(), state, target_id: None, source_key: None }
+}
+
+/// A claim of a pair to a row.
+pub(crate) fn row_claim(pair: &str, row: &str) -> Claim {
+    Claim { system: SYSTEM.into(), stream: "people".into(), what: Claimed::Row(RowId::from(row)), pair: pair.into() }
+}
+
+/// A claim of a pair to a value that a record will be found by.
+pub(crate) fn value_claim(pair: &str, value: &str) -> Claim {
+    let what = Claimed::Value { field: "email".into(), value: Redacted::new(value.into()) };
+    Claim { what, ..row_claim(pair, "") }
+}
+
+pub(crate) fn agreement(systems: &str) -> Agreement {
+    Agreement {
+        systems: systems.into(),
+        streams: [("people".into(), StreamAgreement::default())].into(),
+        terms: "terms".into(),
+        guard: AgreedGuard(Guard::default()),
+        automatic: false,
+    }
+}
+
+pub(crate) fn proposal(digest: &str) -> Proposal {
+    let line = ProposedLine { digest: "line-1".into(), stream: "people".into(), action: Action::Disable };
+    Proposal {
+        digest: digest.into(),
+        agreement: agreement("systems"),
+        origin: Origin::Sync,
+        lines: vec![line],
+        used: false,
+    }
 }
 
 /// A certificate for `localhost` that signs itself, and its key, both in PEM.

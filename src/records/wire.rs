@@ -4,7 +4,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Intent, OutcomeQuery, RunRecord, Scope, SettingRecord, StoreError};
+use super::{Batch, OutcomeQuery, RunRecord, Scope, SettingEnd, StoreError};
+use rollcall_engine::model::{Agreement, Claim, Proposal, Write};
+use rollcall_engine::names::{RowId, RunId, StreamName, SystemId};
+
+/// First part of all paths. The first edition's clients ask below `/v1/` and are told what to do.
+pub(super) const VERSION: &str = "v2";
 
 /// Largest body of a request; about 16 000 outcomes with all their fields. Clients refuse to send more, because the
 /// service would cut them off in the middle.
@@ -20,13 +25,20 @@ pub(in crate::records) enum Method {
     Links,
     Commit,
     Announce,
-    OpenIntents,
+    OpenWrites,
+    Writes,
+    Effects,
+    ClaimedByOthers,
+    Propose,
+    Proposal,
+    Agree,
+    UseProposal,
     Runs,
     Outcomes,
 }
 
 impl Method {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Setting,
         Self::BeginRun,
         Self::Renew,
@@ -34,7 +46,14 @@ impl Method {
         Self::Links,
         Self::Commit,
         Self::Announce,
-        Self::OpenIntents,
+        Self::OpenWrites,
+        Self::Writes,
+        Self::Effects,
+        Self::ClaimedByOthers,
+        Self::Propose,
+        Self::Proposal,
+        Self::Agree,
+        Self::UseProposal,
         Self::Runs,
         Self::Outcomes,
     ];
@@ -49,7 +68,14 @@ impl Method {
             Self::Links => "links",
             Self::Commit => "commit",
             Self::Announce => "announce",
-            Self::OpenIntents => "open_intents",
+            Self::OpenWrites => "open_writes",
+            Self::Writes => "writes",
+            Self::Effects => "effects",
+            Self::ClaimedByOthers => "claimed_by_others",
+            Self::Propose => "propose",
+            Self::Proposal => "proposal",
+            Self::Agree => "agree",
+            Self::UseProposal => "use_proposal",
             Self::Runs => "runs",
             Self::Outcomes => "outcomes",
         }
@@ -61,13 +87,31 @@ impl Method {
 
     /// Whether it only reads, so that a person may call it.
     pub(super) const fn reads(self) -> bool {
-        matches!(self, Self::Setting | Self::Links | Self::OpenIntents | Self::Runs | Self::Outcomes)
+        match self {
+            Self::Setting
+            | Self::Links
+            | Self::OpenWrites
+            | Self::Writes
+            | Self::Effects
+            | Self::ClaimedByOthers
+            | Self::Proposal
+            | Self::Runs
+            | Self::Outcomes => true,
+            Self::BeginRun
+            | Self::Renew
+            | Self::EndRun
+            | Self::Commit
+            | Self::Announce
+            | Self::Propose
+            | Self::Agree
+            | Self::UseProposal => false,
+        }
     }
 
     /// Path of the method for the records of a setting.
     pub(super) fn path(self, scope: &Scope) -> String {
         let parts = [&scope.namespace, &scope.setting, &scope.setting_uid].map(|part| encoded(part));
-        format!("/v1/settings/{}/{}/{}/{}", parts[0], parts[1], parts[2], self.as_str())
+        format!("/{VERSION}/settings/{}/{}/{}/{}", parts[0], parts[1], parts[2], self.as_str())
     }
 }
 
@@ -79,7 +123,7 @@ fn encoded(part: &str) -> String {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RenewRequest {
-    pub(super) run_id: String,
+    pub(super) run_id: RunId,
     pub(super) attempt: i32,
 }
 
@@ -88,21 +132,21 @@ pub(super) struct RenewRequest {
 #[serde(rename_all = "camelCase")]
 pub(super) struct EndRunRequest {
     pub(super) run: RunRecord,
-    pub(super) setting: Option<SettingRecord>,
+    pub(super) setting: Option<SettingEnd>,
 }
 
 /// Body of `links`.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LinksRequest {
-    pub(super) stream: String,
+    pub(super) stream: StreamName,
 }
 
 /// Body of `commit`.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CommitRequest {
-    pub(super) run_id: String,
+    pub(super) run_id: RunId,
     pub(super) attempt: i32,
     pub(super) batch: Batch,
 }
@@ -111,9 +155,71 @@ pub(super) struct CommitRequest {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AnnounceRequest {
-    pub(super) run_id: String,
+    pub(super) run_id: RunId,
     pub(super) attempt: i32,
-    pub(super) intents: Vec<Intent>,
+    pub(super) writes: Vec<Write>,
+    pub(super) claims: Vec<Claim>,
+}
+
+/// Body of `writes`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WritesRequest {
+    pub(super) run_id: RunId,
+    pub(super) offset: u64,
+    pub(super) limit: u64,
+}
+
+/// Body of `effects`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EffectsRequest {
+    pub(super) stream: StreamName,
+    pub(super) system: SystemId,
+    pub(super) since: Timestamp,
+}
+
+/// Body of `claimed_by_others`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ClaimedRequest {
+    pub(super) stream: StreamName,
+    pub(super) system: SystemId,
+    pub(super) rows: Vec<RowId>,
+}
+
+/// Body of `propose`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ProposeRequest {
+    pub(super) run_id: RunId,
+    pub(super) attempt: i32,
+    pub(super) proposal: Proposal,
+}
+
+/// Body of `proposal`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ProposalRequest {
+    pub(super) digest: String,
+}
+
+/// Body of `agree`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AgreeRequest {
+    pub(super) run_id: RunId,
+    pub(super) attempt: i32,
+    pub(super) agreement: Agreement,
+}
+
+/// Body of `use_proposal`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UseProposalRequest {
+    pub(super) run_id: RunId,
+    pub(super) attempt: i32,
+    pub(super) digest: String,
 }
 
 /// Body of `runs`.
@@ -127,7 +233,7 @@ pub(super) struct RunsRequest {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct OutcomesRequest {
-    pub(super) run_id: String,
+    pub(super) run_id: RunId,
     pub(super) query: OutcomeQuery,
 }
 
@@ -181,7 +287,7 @@ mod tests {
     #[test]
     fn names_cannot_leave_their_part_of_the_path() {
         let scope = Scope { namespace: "a/b".into(), setting: "..".into(), setting_uid: "u?x".into() };
-        assert_eq!(Method::Links.path(&scope), "/v1/settings/a%2Fb/%2E%2E/u%3Fx/links");
+        assert_eq!(Method::Links.path(&scope), "/v2/settings/a%2Fb/%2E%2E/u%3Fx/links");
     }
 
     #[test]

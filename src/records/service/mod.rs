@@ -27,7 +27,7 @@ use self::routes::Service;
 use self::tls::Certificate;
 use super::StoreError;
 use super::clock::{Clock, system_clock};
-use super::store::{MasterKey, Retention, SqliteStore};
+use super::store::{MasterKey, Pruned, Retention, SqliteStore};
 
 /// What tokens for the service are issued for.
 pub const AUDIENCE: &str = "rollcall-records";
@@ -195,7 +195,8 @@ async fn prune_daily(
         let pause = match pruned {
             Ok(pruned) => {
                 metrics.pruned(clock());
-                tracing::info!(outcomes = pruned.outcomes, runs = pruned.runs, "old records deleted");
+                let Pruned { outcomes, writes, proposals, runs } = pruned;
+                tracing::info!(outcomes, writes, proposals, runs, "old records deleted");
                 PRUNE_PERIOD
             }
             Err(error) => {

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,10 +15,11 @@ use tokio::sync::Semaphore;
 
 use super::auth::{AuthError, Caller, Guard};
 use super::metrics::Metrics;
-use crate::records::store::SqliteStore;
+use crate::records::store::{ScopedStore, SqliteStore};
 use crate::records::wire::{
-    AnnounceRequest, CommitRequest, EndRunRequest, LinksRequest, MAX_BODY_BYTES, Method, OutcomesRequest, Refusal,
-    RenewRequest, RunsRequest,
+    AgreeRequest, AnnounceRequest, ClaimedRequest, CommitRequest, EffectsRequest, EndRunRequest, LinksRequest,
+    MAX_BODY_BYTES, Method, OutcomesRequest, ProposalRequest, ProposeRequest, Refusal, RenewRequest, RunsRequest,
+    UseProposalRequest, WritesRequest,
 };
 use crate::records::{Records, Scope, StoreError};
 
@@ -46,7 +47,8 @@ impl Service {
 /// The routes that are served over TLS.
 pub(super) fn records(service: Arc<Service>) -> Router {
     Router::new()
-        .route("/v1/settings/{namespace}/{setting}/{setting_uid}/{method}", post(handle))
+        .route("/v2/settings/{namespace}/{setting}/{setting_uid}/{method}", post(handle))
+        .route("/v1/{*rest}", any(first_edition))
         .route("/livez", get(live))
         .route("/readyz", get(ready))
         .with_state(service)
@@ -75,6 +77,14 @@ async fn ready(State(service): State<Arc<Service>>) -> Response {
 async fn metrics(State(service): State<Arc<Service>>) -> Response {
     let text = service.metrics.text(service.store.size_bytes().await.ok());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+/// A client of the first edition would leave out what this one relies on, so nothing of it is understood.
+async fn first_edition(State(service): State<Arc<Service>>) -> Response {
+    let message = "records service of the second edition: use one image for operator and connectors";
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    service.metrics.answered(UNKNOWN_METHOD, status.as_u16(), Duration::ZERO);
+    answer(status, &Refusal::Invalid { message: message.into() })
 }
 
 /// Parts of a path: namespace, setting, its uid, method.
@@ -111,7 +121,7 @@ async fn serve(service: &Service, scope: &Scope, method: Method, request: Reques
         Err(response) => return response,
     };
     let store = service.store.scoped(scope.clone());
-    match call(&store, method, &body).await {
+    match call(&store, &caller, method, &body).await {
         Ok(reply) => {
             audit(&caller, scope, method, reply.count);
             ([(header::CONTENT_TYPE, "application/json")], reply.json).into_response()
@@ -143,9 +153,38 @@ struct Reply {
     count: usize,
 }
 
-async fn call(records: &dyn Records, method: Method, body: &[u8]) -> Result<Reply, StoreError> {
+async fn call(records: &ScopedStore, caller: &Caller, method: Method, body: &[u8]) -> Result<Reply, StoreError> {
     match method {
-        Method::Setting => reply(&records.setting().await?, 1),
+        Method::Setting => match caller {
+            Caller::Pod { .. } => reply(&records.setting().await?, 1),
+            Caller::Reader { .. } => reply(&records.setting_without_key().await?, 1),
+        },
+        Method::Links => list(&records.links(&parse::<LinksRequest>(body)?.stream).await?),
+        Method::OpenWrites => list(&records.open_writes().await?),
+        Method::Writes => {
+            let request: WritesRequest = parse(body)?;
+            list(&records.writes(&request.run_id, request.offset, request.limit).await?)
+        }
+        Method::Effects => {
+            let request: EffectsRequest = parse(body)?;
+            reply(&records.effects(&request.stream, &request.system, request.since).await?, 1)
+        }
+        Method::ClaimedByOthers => {
+            let request: ClaimedRequest = parse(body)?;
+            list(&records.claimed_by_others(&request.stream, &request.system, &request.rows).await?)
+        }
+        Method::Proposal => reply(&records.proposal(&parse::<ProposalRequest>(body)?.digest).await?, 1),
+        Method::Runs => list(&records.runs(parse::<RunsRequest>(body)?.limit).await?),
+        Method::Outcomes => {
+            let request: OutcomesRequest = parse(body)?;
+            list(&records.outcomes(&request.run_id, &request.query).await?)
+        }
+        writing => write(records, writing, body).await,
+    }
+}
+
+async fn write(records: &ScopedStore, method: Method, body: &[u8]) -> Result<Reply, StoreError> {
+    match method {
         Method::BeginRun => reply(&records.begin_run(&parse(body)?).await?, 1),
         Method::Renew => {
             let request: RenewRequest = parse(body)?;
@@ -155,31 +194,27 @@ async fn call(records: &dyn Records, method: Method, body: &[u8]) -> Result<Repl
             let request: EndRunRequest = parse(body)?;
             reply(&records.end_run(&request.run, request.setting.as_ref()).await?, 1)
         }
-        Method::Links => {
-            let request: LinksRequest = parse(body)?;
-            list(&records.links(&request.stream).await?)
-        }
         Method::Commit => {
-            let request: CommitRequest = parse(body)?;
-            reply(
-                &records.commit(&request.run_id, request.attempt, &request.batch).await?,
-                request.batch.outcomes.len(),
-            )
+            let CommitRequest { run_id, attempt, batch } = parse(body)?;
+            reply(&records.commit(&run_id, attempt, &batch).await?, batch.outcomes.len())
         }
         Method::Announce => {
-            let request: AnnounceRequest = parse(body)?;
-            records.announce(&request.run_id, request.attempt, &request.intents).await?;
-            reply(&(), request.intents.len())
+            let AnnounceRequest { run_id, attempt, writes, claims } = parse(body)?;
+            reply(&records.announce(&run_id, attempt, &writes, &claims).await?, writes.len())
         }
-        Method::OpenIntents => list(&records.open_intents().await?),
-        Method::Runs => {
-            let request: RunsRequest = parse(body)?;
-            list(&records.runs(request.limit).await?)
+        Method::Propose => {
+            let request: ProposeRequest = parse(body)?;
+            reply(&records.propose(&request.run_id, request.attempt, &request.proposal).await?, 1)
         }
-        Method::Outcomes => {
-            let request: OutcomesRequest = parse(body)?;
-            list(&records.outcomes(&request.run_id, &request.query).await?)
+        Method::Agree => {
+            let request: AgreeRequest = parse(body)?;
+            reply(&records.agree(&request.run_id, request.attempt, &request.agreement).await?, 1)
         }
+        Method::UseProposal => {
+            let request: UseProposalRequest = parse(body)?;
+            reply(&records.use_proposal(&request.run_id, request.attempt, &request.digest).await?, 1)
+        }
+        reading => Err(StoreError::Invalid(format!("{} writes nothing", reading.as_str()))),
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 
 use super::testing::{READER, Signer, TestService, account_claims, pod_claims};
-use crate::records::client::{RemoteRecords, TokenSource};
-use crate::records::fixtures::{run, scope, self_signed};
-use crate::records::{Records, Scope, StoreError};
+use crate::records::client::{RemoteRecords, TokenSource, tls};
+use crate::records::fixtures::{agreement, link, outcome, proposal, row_claim, run, scope, self_signed, write};
+use crate::records::{Batch, OutcomeQuery, OutcomeResult, Records, Scope, StoreError};
+use rollcall_engine::model::Operation;
 use rollcall_engine::redacted::Redacted;
 
 /// What the service answers to a read with these claims, signed by the cluster.
@@ -140,13 +141,21 @@ async fn a_reader_reads_and_cannot_write() {
     let service = TestService::start().await;
     let token = service.signer.sign(&account_claims("rollcall-system", READER));
     let records = service.client(token, scope());
-    assert!(records.setting().await.is_ok() && records.links("people").await.is_ok());
-    assert!(records.open_intents().await.is_ok() && records.runs(1).await.is_ok());
+    assert!(records.setting().await.is_ok() && records.links(&"people".into()).await.is_ok());
+    assert!(records.open_writes().await.is_ok() && records.runs(1).await.is_ok());
+    assert!(records.writes(&"r1".into(), 0, 1).await.is_ok() && records.proposal("sha256:1").await.is_ok());
+    let (stream, system) = ("people".into(), "system-1".into());
+    assert!(records.effects(&stream, &system, service.clock.now()).await.is_ok());
+    assert!(records.claimed_by_others(&stream, &system, &["a".into()]).await.is_ok());
     is_forbidden(records.begin_run(&run("r1", 1)).await, "may only read");
-    is_forbidden(records.renew("r1", 1).await, "may only read");
+    is_forbidden(records.renew(&"r1".into(), 1).await, "may only read");
     is_forbidden(records.end_run(&run("r1", 1), None).await, "may only read");
-    is_forbidden(records.announce("r1", 1, &[]).await, "may only read");
-    is_forbidden(records.commit("r1", 1, &crate::records::Batch::default()).await, "may only read");
+    is_forbidden(records.announce(&"r1".into(), 1, &[], &[]).await.map(|_| ()), "may only read");
+    is_forbidden(records.commit(&"r1".into(), 1, &Batch::default()).await.map(|_| ()), "may only read");
+    is_forbidden(records.propose(&"r1".into(), 1, &proposal("sha256:1")).await, "may only read");
+    is_forbidden(records.agree(&"r1".into(), 1, &agreement("a")).await, "may only read");
+    is_forbidden(records.use_proposal(&"r1".into(), 1, "sha256:1").await, "may only read");
+    assert!(records.setting().await.unwrap().key.expose().is_empty(), "the key of digests is for pods alone");
 }
 
 #[tokio::test]
@@ -232,10 +241,56 @@ async fn a_withdrawn_key_stops_working_within_the_hour() {
 async fn a_batch_that_the_service_would_cut_off_is_not_sent() {
     let service = TestService::start().await;
     let records = service.client(service.pod_token("pod-a"), scope());
-    let mut batch = crate::records::Batch::default();
-    batch.dropped_links.push(("people".into(), "x".repeat(33 * 1024 * 1024)));
-    let answer = records.commit("r1", 1, &batch).await;
+    let mut batch = Batch::default();
+    batch.dropped_links.push(("people".into(), "x".repeat(33 * 1024 * 1024).into()));
+    let answer = records.commit(&"r1".into(), 1, &batch).await;
     assert!(matches!(&answer, Err(StoreError::Invalid(rule)) if rule.contains("smaller batches")));
+}
+
+#[tokio::test]
+async fn large_calls_go_in_parts_and_nothing_of_them_is_lost() {
+    let service = TestService::start().await;
+    let records = service.client(service.pod_token("pod-a"), scope());
+    records.begin_run(&run("r1", 1)).await.unwrap();
+    let long = json!("x".repeat(4_500_000));
+    let mut writes = ["a", "b"].map(|key| write(key, Operation::Create));
+    let claims = ["a", "b"].map(|key| row_claim(key, &format!("target-{key}")));
+    let mut batch = Batch::default();
+    for (key, write) in ["a", "b"].into_iter().zip(&mut writes) {
+        write.after.expose_mut().insert("note".into(), long.clone());
+        let mut outcome = outcome("people", key, OutcomeResult::Created);
+        outcome.fields.expose_mut().insert("note".into(), long.clone());
+        batch.outcomes.push(outcome);
+        batch.links.push(link("people", key));
+    }
+    assert_eq!(records.announce(&"r1".into(), 1, &writes, &claims).await.unwrap(), []);
+    assert_eq!(records.commit(&"r1".into(), 1, &batch).await.unwrap(), []);
+    assert_eq!(records.open_writes().await.unwrap().len(), 2);
+    let page = OutcomeQuery { limit: 10, ..OutcomeQuery::default() };
+    assert_eq!(records.outcomes(&"r1".into(), &page).await.unwrap(), batch.outcomes);
+    assert_eq!(records.links(&"people".into()).await.unwrap().len(), 2);
+    let metrics = plain_get(service.metrics_address, "/metrics").await;
+    for method in ["announce", "commit"] {
+        let count = format!("rollcall_records_requests_total{{code=\"200\",method=\"{method}\"}} 2");
+        assert!(metrics.contains(&count), "{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_the_first_edition_is_told_what_to_do_and_stores_nothing() {
+    let service = TestService::start().await;
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls(service.ca.as_bytes()).unwrap())
+        .resolve("localhost", service.address)
+        .build()
+        .unwrap();
+    let url = format!("https://localhost:{}/v1/settings/hr/people/uid%2D1/announce", service.address.port());
+    let intents = json!({"runId": "r1", "attempt": 1, "intents": []}).to_string();
+    let answer = client.post(url).bearer_auth(service.pod_token("pod-a")).body(intents).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 422);
+    let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    assert_eq!(answer["error"], "Invalid");
+    assert!(answer["message"].as_str().unwrap().contains("use one image for operator and connectors"), "{answer}");
 }
 
 #[tokio::test]

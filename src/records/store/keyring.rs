@@ -165,7 +165,8 @@ fn aead_key(bytes: &[u8]) -> Result<LessSafeKey, StoreError> {
     UnboundKey::new(&AES_256_GCM, bytes).map(LessSafeKey::new).map_err(|_| damaged())
 }
 
-fn random_key() -> Result<[u8; KEY_BYTES], StoreError> {
+/// New random bytes for a key.
+pub(super) fn random_key() -> Result<[u8; KEY_BYTES], StoreError> {
     let mut bytes = [0; KEY_BYTES];
     SystemRandom::new()
         .fill(&mut bytes)

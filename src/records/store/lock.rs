@@ -30,7 +30,7 @@ pub(super) fn may_begin(
     run: &RunRecord,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if let Some(lock) = lock.filter(|lock| lock.run != run.run_id && lock.until > now.as_millisecond()) {
+    if let Some(lock) = lock.filter(|lock| *lock.run != *run.run_id && lock.until > now.as_millisecond()) {
         let until = Timestamp::from_millisecond(lock.until).unwrap_or(Timestamp::MAX);
         return Err(StoreError::Busy { job: lock.job.clone(), until });
     }

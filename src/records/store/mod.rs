@@ -4,18 +4,27 @@
 //! `SQLite`'s own locks would keep the file intact, but not on the network volumes some clusters offer, and two processes
 //! with the file open would be two opinions about the time that decides when a run's lock expires.
 
+mod claims;
+mod effects;
 mod errors;
+mod journal;
 mod keyring;
+mod links;
 mod lock;
 mod master_key;
 mod outcomes;
+mod proposals;
 mod retention;
-mod rows;
 mod runs;
 mod schema;
 mod scoped;
+mod sealing;
+mod settings;
 #[cfg(test)]
 mod tests;
+mod upgrade;
+#[cfg(test)]
+mod upgrade_tests;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -110,6 +119,14 @@ impl SqliteStore {
     /// The records of one setting.
     pub fn scoped(&self, scope: Scope) -> ScopedStore {
         ScopedStore::new(self.clone(), scope)
+    }
+
+    /// Frees the locks of all settings: a run that was killed then holds up the next one no longer. Only for a store that
+    /// serves this process alone, before its first run: as no other process can have the file open, every lock in it is
+    /// left over. A service must not do this, because the runs that hold its locks go on while it restarts.
+    pub async fn release_stale_locks(&self) -> Result<(), StoreError> {
+        let mut connection = self.inner.writer.acquire().await.map_err(|error| self.failed(&error))?;
+        runs::release_all_locks(&mut connection).await.map_err(|error| self.failed(&error))
     }
 
     /// Whether the database answers.

@@ -1,17 +1,14 @@
 //! Outcomes of records. Only the end a record met is readable in the database; its identifiers and values are sealed,
-//! the source key apart from the rest so that a page can be ordered without opening every record.
+//! how the pair is known apart from the rest so that a page can be ordered without opening every record.
 
 use std::collections::{HashMap, HashSet};
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{QueryBuilder, Row, Sqlite};
 
-use super::rows::CHUNK;
 use super::scoped::ScopedStore;
-use crate::records::{Outcome, OutcomeQuery, OutcomeResult, StoreError};
-
-/// Most outcomes in one answer.
-pub(super) const MAX_PAGE: u64 = 1_000;
+use super::sealing::{CHUNK, Place, push_list, push_places};
+use crate::records::{Outcome, OutcomeQuery, OutcomeResult, StoreError, pair};
 
 /// Names of encrypted parts of an outcome.
 const KEY: &str = "outcomes.key";
@@ -35,15 +32,40 @@ pub(super) async fn store(
     for chunk in outcomes.chunks(CHUNK) {
         let mut rows = Vec::with_capacity(chunk.len());
         for outcome in chunk {
-            let lookup = store.lookup(&outcome.source_key);
+            let pair = outcome.pair();
+            let lookup = store.lookup(&pair);
             let name = |part| store.row_name(part, run, &outcome.stream, &lookup);
-            let sealed_key = store.seal(&name(KEY), &outcome.source_key)?;
+            let sealed_key = store.seal(&name(KEY), &pair)?;
             let sealed = store.seal(&name(RECORD), outcome)?;
             rows.push(SealedOutcome { outcome, lookup, sealed_key, sealed });
         }
-        upsert(connection, setting, run, &rows).await.map_err(|error| store.failed(&error))?;
+        let failed = |error: sqlx::Error| store.failed(&error);
+        forget_earlier_names(store, connection, setting, run, chunk).await.map_err(failed)?;
+        upsert(connection, setting, run, &rows).await.map_err(failed)?;
     }
     Ok(())
+}
+
+/// A pair without a source key gets one when its record is created in the source: an outcome of an earlier attempt is
+/// then found under its target id, and would count twice.
+async fn forget_earlier_names(
+    store: &ScopedStore,
+    connection: &mut SqliteConnection,
+    setting: i64,
+    run: &str,
+    outcomes: &[Outcome],
+) -> Result<(), sqlx::Error> {
+    let renamed = outcomes.iter().filter(|outcome| outcome.source_key.is_some() && outcome.target_id.is_some());
+    let earlier: Vec<Place> = renamed
+        .map(|outcome| (outcome.stream.to_string(), store.lookup(&pair(None, outcome.target_id.as_ref()))))
+        .collect();
+    if earlier.is_empty() {
+        return Ok(());
+    }
+    let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM outcomes WHERE setting = ");
+    query.push_bind(setting).push(" AND run = ").push_bind(run).push(" AND (stream, lookup) IN ");
+    push_places(&mut query, &earlier);
+    query.build().execute(connection).await.map(|_| ())
 }
 
 async fn upsert(
@@ -58,7 +80,7 @@ async fn upsert(
         values
             .push_bind(setting)
             .push_bind(run)
-            .push_bind(&row.outcome.stream)
+            .push_bind(row.outcome.stream.as_str())
             .push_bind(&row.lookup)
             .push_bind(word(row.outcome.result))
             .push_bind(&row.sealed_key)
@@ -71,7 +93,7 @@ async fn upsert(
     query.build().execute(connection).await.map(|_| ())
 }
 
-/// One page of a run's outcomes, ordered by stream and source key.
+/// One page of a run's outcomes, ordered by stream and pair.
 pub(super) async fn page(
     store: &ScopedStore,
     connection: &mut SqliteConnection,
@@ -120,12 +142,8 @@ fn page_ids(store: &ScopedStore, run: &str, rows: &[SqliteRow], query: &OutcomeQ
 }
 
 async fn sealed_records(connection: &mut SqliteConnection, ids: &[i64]) -> Result<Vec<SqliteRow>, sqlx::Error> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT id, stream, lookup, sealed FROM outcomes WHERE id IN (");
-    let mut numbers = query.separated(", ");
-    for id in ids {
-        numbers.push_bind(*id);
-    }
-    query.push(")");
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT id, stream, lookup, sealed FROM outcomes WHERE id IN ");
+    push_list(&mut query, ids);
     query.build().fetch_all(connection).await
 }
 

@@ -1,4 +1,4 @@
-//! Rows that name no person: settings with their lock, and the history of runs.
+//! Rows that name no person: the lock of a setting, and the history of its runs.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,60 +7,9 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
 use super::lock::Lock;
-use crate::records::{RunRecord, Scope, SettingRecord};
+use crate::records::RunRecord;
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
-
-/// Number of a setting's row, if it has one.
-pub(super) async fn setting_id(connection: &mut SqliteConnection, scope: &Scope) -> Result<Option<i64>> {
-    sqlx::query_scalar("SELECT id FROM settings WHERE namespace = ? AND setting = ? AND uid = ?")
-        .bind(&scope.namespace)
-        .bind(&scope.setting)
-        .bind(&scope.setting_uid)
-        .fetch_optional(connection)
-        .await
-}
-
-/// Number of a setting's row, which is made when there is none.
-pub(super) async fn ensure_setting(connection: &mut SqliteConnection, scope: &Scope) -> Result<i64> {
-    if let Some(id) = setting_id(connection, scope).await? {
-        return Ok(id);
-    }
-    sqlx::query_scalar("INSERT INTO settings (namespace, setting, uid) VALUES (?, ?, ?) RETURNING id")
-        .bind(&scope.namespace)
-        .bind(&scope.setting)
-        .bind(&scope.setting_uid)
-        .fetch_one(connection)
-        .await
-}
-
-/// What is known about a setting as a whole.
-pub(super) async fn setting_record(connection: &mut SqliteConnection, setting: i64) -> Result<SettingRecord> {
-    let row = sqlx::query("SELECT published_rules, held FROM settings WHERE id = ?")
-        .bind(setting)
-        .fetch_one(connection)
-        .await?;
-    let held: Option<String> = row.try_get("held")?;
-    Ok(SettingRecord {
-        published_rules: row.try_get("published_rules")?,
-        held: held.as_deref().map(from_json).transpose()?,
-    })
-}
-
-/// Replaces what is known about a setting as a whole.
-pub(super) async fn store_setting(
-    connection: &mut SqliteConnection,
-    setting: i64,
-    record: &SettingRecord,
-) -> Result<()> {
-    sqlx::query("UPDATE settings SET published_rules = ?, held = ? WHERE id = ?")
-        .bind(&record.published_rules)
-        .bind(record.held.as_ref().map(to_json).transpose()?)
-        .bind(setting)
-        .execute(connection)
-        .await
-        .map(|_| ())
-}
 
 /// The setting's lock, expired or not.
 pub(super) async fn lock(connection: &mut SqliteConnection, setting: i64) -> Result<Option<Lock>> {
@@ -89,7 +38,7 @@ pub(super) async fn take_lock(
     until: i64,
 ) -> Result<()> {
     sqlx::query("UPDATE settings SET lock_run = ?, lock_job = ?, lock_attempt = ?, lock_until = ? WHERE id = ?")
-        .bind(&run.run_id)
+        .bind(run.run_id.as_str())
         .bind(&run.job)
         .bind(run.attempt)
         .bind(until)
@@ -128,6 +77,17 @@ pub(super) async fn release_lock(connection: &mut SqliteConnection, setting: i64
     .map(|_| ())
 }
 
+/// Frees the locks of all settings.
+pub(super) async fn release_all_locks(connection: &mut SqliteConnection) -> Result<()> {
+    sqlx::query(
+        "UPDATE settings SET lock_run = NULL, lock_job = NULL, lock_attempt = NULL, lock_until = NULL
+         WHERE lock_run IS NOT NULL",
+    )
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
 /// One run of the history.
 pub(super) async fn run(connection: &mut SqliteConnection, setting: i64, run: &str) -> Result<Option<RunRecord>> {
     let record: Option<String> = sqlx::query_scalar("SELECT record FROM runs WHERE setting = ? AND run = ?")
@@ -156,7 +116,7 @@ pub(super) async fn store_run(connection: &mut SqliteConnection, setting: i64, r
          ON CONFLICT (setting, run) DO UPDATE SET record = excluded.record",
     )
     .bind(setting)
-    .bind(&run.run_id)
+    .bind(run.run_id.as_str())
     .bind(Timestamp::as_millisecond(run.started_at))
     .bind(to_json(run)?)
     .execute(connection)
@@ -164,10 +124,12 @@ pub(super) async fn store_run(connection: &mut SqliteConnection, setting: i64, r
     .map(|_| ())
 }
 
-fn to_json<T: Serialize>(value: &T) -> Result<String> {
+/// Writes what is stored readable.
+pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
-fn from_json<T: DeserializeOwned>(text: &str) -> Result<T> {
+/// Reads what is stored readable.
+pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
 }

@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, Connection};
 use super::errors::store_error;
 use super::keyring::{self, Keyring, WrappedKey};
 use super::master_key::MasterKey;
+use super::upgrade;
 use crate::records::StoreError;
 
 /// First bytes of every `SQLite` 3 file (<https://www.sqlite.org/fileformat.html>).
@@ -17,9 +18,11 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 const APPLICATION_ID: i32 = 0x526f_6c6c;
 
 /// Statements that lead from each version to the next. Versions that were released are never changed, only added to.
-/// Columns `lookup` are keyed hashes; `sealed` and `sealed_key` are encrypted; everything else identifies no person.
-/// Times are milliseconds since 1970.
-const MIGRATIONS: &[&str] = &["
+/// Columns `lookup`, `row_lookup`, `target` and `pair` are keyed hashes; `sealed` and `sealed_key` are encrypted;
+/// everything else identifies no person. Times are milliseconds since 1970. What the statements cannot do, because it
+/// takes the keys, follows in `upgrade.rs`.
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE keys (
         id INTEGER PRIMARY KEY,
         purpose TEXT NOT NULL,
@@ -73,7 +76,55 @@ const MIGRATIONS: &[&str] = &["
         sealed BLOB NOT NULL,
         PRIMARY KEY (setting, stream, lookup)
     ) STRICT;
-"];
+",
+    "
+    ALTER TABLE settings ADD COLUMN sealed BLOB;
+    ALTER TABLE settings ADD COLUMN agreement TEXT;
+    ALTER TABLE settings ADD COLUMN seen_manual INTEGER NOT NULL DEFAULT FALSE;
+    ALTER TABLE links ADD COLUMN target BLOB;
+    ALTER TABLE links ADD COLUMN disabled INTEGER;
+    CREATE INDEX links_by_target ON links (setting, stream, target);
+    CREATE TABLE writes (
+        id INTEGER PRIMARY KEY,
+        setting INTEGER NOT NULL REFERENCES settings (id),
+        run TEXT NOT NULL,
+        lookup BLOB NOT NULL,
+        stream TEXT NOT NULL,
+        system TEXT NOT NULL,
+        pair BLOB NOT NULL,
+        operation TEXT NOT NULL,
+        state TEXT NOT NULL,
+        approved INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        changed TEXT NOT NULL,
+        sealed BLOB,
+        UNIQUE (setting, run, lookup)
+    ) STRICT;
+    CREATE INDEX writes_by_system ON writes (system, stream, at);
+    CREATE INDEX writes_open ON writes (setting) WHERE state = 'Announced';
+    CREATE INDEX writes_by_time ON writes (at);
+    CREATE TABLE claims (
+        lookup BLOB PRIMARY KEY,
+        setting INTEGER NOT NULL REFERENCES settings (id),
+        system TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        pair BLOB NOT NULL,
+        row_lookup BLOB,
+        run TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX claims_by_pair ON claims (setting, stream, pair);
+    CREATE TABLE proposals (
+        id INTEGER PRIMARY KEY,
+        setting INTEGER NOT NULL REFERENCES settings (id),
+        digest TEXT NOT NULL,
+        proposed INTEGER NOT NULL,
+        ended INTEGER,
+        used INTEGER NOT NULL DEFAULT FALSE,
+        sealed BLOB NOT NULL,
+        UNIQUE (setting, digest)
+    ) STRICT;
+",
+];
 
 /// The version this program writes.
 pub(super) const VERSION: usize = MIGRATIONS.len();
@@ -154,6 +205,9 @@ pub(super) async fn prepare(
         keys = renewed;
     }
     let keyring = keyring::unwrap(&keys, masters).map_err(|error| at(path, error))?;
+    if version < upgrade::SECOND_EDITION {
+        upgrade::to_second_edition(&mut transaction, path, &keyring).await?;
+    }
     transaction.commit().await.map_err(failed)?;
     Ok(keyring)
 }
