@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::{self, Format};
-use rollcall_engine::definitions::{catalogue, parse};
+use rollcall_engine::definitions::{Stream, VendorDefinition, catalogue, parse};
 
 /// Arguments of `rollcall definitions`.
 #[derive(Debug, Args)]
@@ -53,16 +53,15 @@ pub(super) fn main(arguments: &Arguments) -> ExitCode {
 fn list(format: Format) -> ExitCode {
     let all: Vec<_> = catalogue::names().into_iter().filter_map(catalogue::find).collect();
     if format == Format::Table {
-        let join = |names: Vec<&String>| names.into_iter().map(String::as_str).collect::<Vec<_>>().join(",");
         let rows = all
             .iter()
             .map(|one| {
                 vec![
                     one.name.clone(),
                     one.title.clone(),
-                    join(one.source.keys().collect()),
-                    join(one.target.keys().collect()),
-                    join(one.credentials.keys().collect()),
+                    streams(one, |_| true).join(","),
+                    streams(one, Stream::can_write).join(","),
+                    one.credentials.keys().map(String::as_str).collect::<Vec<_>>().join(","),
                 ]
             })
             .collect();
@@ -75,11 +74,16 @@ fn list(format: Format) -> ExitCode {
                 "name": one.name, "title": one.title, "documentation": one.documentation, "inferred": one.inferred,
                 "capabilities": one.capabilities, "credentials": one.credentials.keys().collect::<Vec<_>>(),
                 "endpoints": one.endpoints.keys().collect::<Vec<_>>(),
-                "reads": one.source.keys().collect::<Vec<_>>(), "writes": one.target.keys().collect::<Vec<_>>(),
+                "reads": streams(one, |_| true), "writes": streams(one, Stream::can_write),
             })
         })
         .collect();
     output::print(&output::document(&documents, format))
+}
+
+/// Names of the streams that pass.
+fn streams(definition: &VendorDefinition, passes: impl Fn(&Stream) -> bool) -> Vec<&str> {
+    definition.streams.iter().filter(|(_, stream)| passes(stream)).map(|(name, _)| name.as_str()).collect()
 }
 
 fn check(file: &PathBuf) -> ExitCode {

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use url::Url;
 
 use super::http::Client;
-use super::rest::RestSource;
-use super::target::VendorTarget;
-use super::{ConnectorError, ErrorKind, Source, Target};
+use super::system::VendorSystem;
+use super::{ConnectorError, ErrorKind, System};
 use rollcall_api::reasons;
 use rollcall_api::v1alpha1::{RateLimit, RetryPolicy};
 use rollcall_engine::definitions::{RequestPurpose, VendorDefinition};
@@ -37,27 +36,13 @@ pub struct ProviderConfig {
     pub ca_bundle: Option<Vec<u8>>,
 }
 
-/// A connector that reads from the provider. Sends nothing yet.
+/// The connector of a provider. Sends nothing yet.
 ///
 /// # Errors
 /// [`ErrorKind::Credentials`] when a credential is missing or empty, [`ErrorKind::Configuration`] when endpoints, CA
 /// bundle or definition do not fit.
-pub fn source(config: ProviderConfig) -> Result<Arc<dyn Source>, ConnectorError> {
-    if config.definition.source.is_empty() {
-        return Err(cannot(&config, "be read from"));
-    }
-    Ok(Arc::new(RestSource::new(client(config)?)))
-}
-
-/// A connector that writes to the provider. Sends nothing yet.
-///
-/// # Errors
-/// As [`source`].
-pub fn target(config: ProviderConfig) -> Result<Arc<dyn Target>, ConnectorError> {
-    if config.definition.target.is_empty() {
-        return Err(cannot(&config, "be written to"));
-    }
-    Ok(Arc::new(VendorTarget::new(client(config)?)))
+pub fn system(config: ProviderConfig) -> Result<Arc<dyn System>, ConnectorError> {
+    Ok(Arc::new(VendorSystem::new(client(config)?)))
 }
 
 /// Checks credentials and reachability of the provider with the definition's probe requests.
@@ -74,14 +59,6 @@ pub(super) async fn probe_with(client: &Client) -> Result<(), ConnectorError> {
         client.send(&call).await.map_err(ConnectorError::of_a_list)?;
     }
     Ok(())
-}
-
-fn cannot(config: &ProviderConfig, what: &str) -> ConnectorError {
-    ConnectorError::new(
-        ErrorKind::Configuration,
-        reasons::MAPPING_INVALID,
-        format!("{}: a system of vendor {} cannot {what}", config.name, config.definition.name),
-    )
 }
 
 fn client(config: ProviderConfig) -> Result<Arc<Client>, ConnectorError> {

@@ -11,8 +11,11 @@ use tokio::time::Instant;
 use rollcall_api::v1alpha1::RateLimit;
 use rollcall_engine::definitions::{RateHeaders, RateLimits};
 
-/// After a 429 the pace is halved, but never below this part of the configured rate.
+/// After a 429 the pace is halved, but never below this part of the configured rate; nor is a slower rate believed that
+/// the server tells.
 const SLOWEST: f64 = 1.0 / 16.0;
+/// The longest pause; a server that wants more is asked again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// By how much the pace grows with every answer after that.
 const RECOVERY: f64 = 1.02;
 
@@ -97,6 +100,8 @@ impl Budget {
 struct Bucket {
     /// Tokens a second.
     rate: f64,
+    /// The least that `rate` becomes.
+    slowest: f64,
     /// Most tokens.
     burst: f64,
     tokens: f64,
@@ -111,7 +116,7 @@ impl Bucket {
         let rate = f64::from(limit.requests.max(1)) / f64::from(limit.period_seconds.max(1)) / share;
         // Less than one token at most would never let a request through.
         let burst = (f64::from(limit.burst.unwrap_or(limit.requests)) / share).max(1.0);
-        Self { rate, burst, tokens: burst, updated: now, blocked_until: now, pace: 1.0 }
+        Self { rate, slowest: rate * SLOWEST, burst, tokens: burst, updated: now, blocked_until: now, pace: 1.0 }
     }
 
     /// Takes a token; Some: there is none, try again after this wait.
@@ -138,7 +143,7 @@ impl Bucket {
     fn correct(&mut self, now: Instant, remaining: Option<f64>, rate: Option<f64>, burst: Option<f64>) {
         self.refill(now);
         if let Some(rate) = rate.filter(|rate| *rate > 0.0) {
-            self.rate = self.rate.min(rate);
+            self.rate = self.rate.min(rate.max(self.slowest));
         }
         if let Some(burst) = burst.filter(|burst| *burst >= 1.0) {
             self.burst = self.burst.min(burst);
@@ -150,7 +155,7 @@ impl Bucket {
         self.refill(now);
         self.tokens = 0.0;
         self.pace = (self.pace / 2.0).max(SLOWEST);
-        self.blocked_until = self.blocked_until.max(now + pause);
+        self.blocked_until = self.blocked_until.max(now + pause.min(LONGEST_PAUSE));
     }
 
     fn recover(&mut self) {
@@ -210,6 +215,18 @@ mod tests {
         assert_eq!(taken(&mut bucket, start + Duration::from_secs(1)), 5);
         bucket.correct(start + Duration::from_secs(1), Some(90.0), Some(0.0), Some(0.0));
         assert_eq!(taken(&mut bucket, start + Duration::from_secs(1)), 0);
+    }
+
+    #[tokio::test]
+    async fn numbers_that_no_server_can_mean_neither_stop_nor_break_anything() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(&limit(10, 1, Some(20)), 1.0, start);
+        for (remaining, rate, burst) in [(0.0, 1e-300, 1e-300), (1e300, f64::MIN_POSITIVE, 1e300), (0.0, 1e300, 1.0)] {
+            bucket.correct(start, Some(remaining), Some(rate), Some(burst));
+            assert!(bucket.take(start).unwrap() <= Duration::from_secs(2));
+        }
+        bucket.pause(start, Duration::MAX);
+        assert!(bucket.take(start).unwrap() <= LONGEST_PAUSE);
     }
 
     #[tokio::test]

@@ -13,7 +13,9 @@ use serde_json::Value;
 
 use super::factory::ProviderConfig;
 use rollcall_api::v1alpha1::{RateLimit, RetryPolicy};
-use rollcall_engine::definitions::catalogue;
+use rollcall_engine::definitions::{VendorDefinition, catalogue, parse};
+use rollcall_engine::model::{Fields, Row};
+use rollcall_engine::names::FieldName;
 use rollcall_engine::redacted::Redacted;
 
 /// One answer of the script.
@@ -90,9 +92,24 @@ impl Server {
         self.script.lock().unwrap().received.iter().filter(|request| request.route == route).cloned().collect()
     }
 
+    /// All requests, in their order.
+    pub(crate) fn all(&self) -> Vec<Received> {
+        self.script.lock().unwrap().received.clone()
+    }
+
     /// A configuration of a built-in vendor whose endpoints are all here.
     pub(crate) fn config(&self, vendor: &str) -> ProviderConfig {
-        let definition = Arc::new(catalogue::find(vendor).unwrap().clone());
+        self.config_of(catalogue::find(vendor).unwrap().clone())
+    }
+
+    /// The same with further streams, as they are written at the end of a definition.
+    pub(crate) fn config_with(&self, vendor: &str, streams: &str) -> ProviderConfig {
+        let text = format!("{}{streams}", catalogue::text(vendor).unwrap().trim_end());
+        self.config_of(parse(&text, "test").unwrap())
+    }
+
+    fn config_of(&self, definition: VendorDefinition) -> ProviderConfig {
+        let definition = Arc::new(definition);
         ProviderConfig {
             name: "test".to_owned(),
             endpoints: definition.endpoints.keys().map(|name| (name.clone(), self.url.clone())).collect(),
@@ -110,6 +127,21 @@ impl Server {
             ca_bundle: None,
         }
     }
+}
+
+/// Names of fields.
+pub(crate) fn names(fields: &[&str]) -> Vec<FieldName> {
+    fields.iter().map(|field| FieldName::from(*field)).collect()
+}
+
+/// Values by name.
+pub(crate) fn fields(pairs: &[(&str, Value)]) -> Fields {
+    pairs.iter().map(|(name, value)| (FieldName::from(*name), value.clone())).collect()
+}
+
+/// Identifiers, in order.
+pub(crate) fn row_ids(rows: &[Row]) -> Vec<&str> {
+    rows.iter().map(|row| row.id.as_str()).collect()
 }
 
 async fn answer(State(script): State<Arc<Mutex<Script>>>, request: Request) -> Response {

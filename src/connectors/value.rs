@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use rollcall_engine::definitions::schema::{FieldSchema, FieldType};
 
-/// The value in the form of its type; null when the system has none (an empty text is none). None: it has a shape that
+/// The value in the form of its type; null when the system has none (an empty text or list is none). None: it has a shape that
 /// the type cannot have.
 ///
 /// Systems disagree about numbers, booleans and identifiers as texts, so both forms are read. A date with a time is
@@ -29,7 +29,8 @@ pub(crate) fn normalise(type_: FieldType, value: &Value) -> Option<Value> {
         (FieldType::Date, Value::String(text)) => Some(Value::String(cut_date(text).to_owned())),
         (FieldType::TextList, Value::Array(items)) => {
             let texts: Option<Vec<Value>> = items.iter().map(|item| normalise(FieldType::Text, item)).collect();
-            texts.map(Value::Array)
+            let texts = texts?.into_iter().filter(|text| !text.is_null()).collect::<Vec<_>>();
+            Some(if texts.is_empty() { Value::Null } else { Value::Array(texts) })
         }
         _ => None,
     }
@@ -89,6 +90,7 @@ mod tests {
             (FieldType::Date, json!("01/04/2021 "), Some(json!("01/04/2021 "))),
             (FieldType::Date, json!(20_210_401), None),
             (FieldType::TextList, json!(["a", 1]), Some(json!(["a", "1"]))),
+            (FieldType::TextList, json!(["", null]), Some(json!(null))),
             (FieldType::TextList, json!("a"), None),
         ];
         for (type_, value, expected) in cases {

@@ -16,6 +16,9 @@ use rollcall_engine::redacted::Redacted;
 
 /// Life of a token whose answer does not say it.
 const DEFAULT_LIFE: Duration = Duration::from_secs(3600);
+/// Shorter and longer lives are not believed: the one would fetch a token for every request, the other is no time.
+const SHORTEST_LIFE: Duration = Duration::from_secs(10);
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// A token is renewed this long before it ends, but at the latest after nine tenths of its life.
 const MARGIN: Duration = Duration::from_secs(60);
 
@@ -68,7 +71,7 @@ impl Authenticator {
                     )
                 })?;
                 let header = self.make_header(header, value, Some(text))?;
-                let life = expires_in.find(&answer).and_then(Value::as_u64).map_or(DEFAULT_LIFE, Duration::from_secs);
+                let life = expires_in.find(&answer).map_or(DEFAULT_LIFE, life);
                 let renew_at = Instant::now() + life.saturating_sub(MARGIN.min(life / 10));
                 *kept = Some(Token { header: header.clone(), renew_at });
                 Ok(header)
@@ -127,5 +130,41 @@ impl Authenticator {
             .map_err(|error| {
                 ConnectorError::new(ErrorKind::Credentials, reasons::CREDENTIALS_MISSING, error.to_string())
             })
+    }
+}
+
+/// The life of a token in seconds, as a number or a text, within what is believed.
+fn life(expires_in: &Value) -> Duration {
+    let seconds = expires_in.as_f64().or_else(|| expires_in.as_str()?.trim().parse().ok());
+    let believed = |seconds: f64| seconds.clamp(SHORTEST_LIFE.as_secs_f64(), LONGEST_LIFE.as_secs_f64());
+    seconds
+        .filter(|seconds| !seconds.is_nan())
+        .map_or(DEFAULT_LIFE, |seconds| Duration::from_secs_f64(believed(seconds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_life_of_a_token_is_kept_within_what_is_believed() {
+        let cases = [
+            (json!(3600), 3600),
+            (json!("1800"), 1800),
+            (json!(i64::MAX), 86_400),
+            (json!(u64::MAX), 86_400),
+            (json!(1e300), 86_400),
+            (json!("inf"), 86_400),
+            (json!(0), 10),
+            (json!(-5), 10),
+            (json!("NaN"), 3600),
+            (json!("soon"), 3600),
+            (json!([]), 3600),
+        ];
+        for (expires_in, seconds) in cases {
+            assert_eq!(life(&expires_in), Duration::from_secs(seconds), "{expires_in}");
+        }
     }
 }

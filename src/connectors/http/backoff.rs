@@ -27,15 +27,20 @@ pub(crate) fn longest(policy: &RetryPolicy) -> Duration {
     Duration::from_secs(u64::try_from(policy.max_backoff_seconds).unwrap_or(1).max(1))
 }
 
-/// The wait that the server asks for: seconds or an HTTP date (RFC 9110 section 10.2.3). A date in the past is no wait.
+/// Longer waits than this are no waits that a server can mean.
+const LONGEST_ASKED: Duration = Duration::from_secs(24 * 3600);
+
+/// The wait that the server asks for: seconds or an HTTP date (RFC 9110 section 10.2.3), a day at most. A date in the
+/// past is no wait.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    let seconds = date.duration_since(now).as_secs();
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    let seconds = if !text.is_empty() && text.bytes().all(|letter| letter.is_ascii_digit()) {
+        text.parse().unwrap_or(u64::MAX)
+    } else {
+        let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        u64::try_from(date.duration_since(now).as_secs()).unwrap_or(0)
+    };
+    Some(Duration::from_secs(seconds).min(LONGEST_ASKED))
 }
 
 #[cfg(test)]
@@ -65,6 +70,11 @@ mod tests {
         assert_eq!(read("7"), Some(Duration::from_secs(7)));
         assert_eq!(read("Fri, 02 Jan 2026 03:04:35 GMT"), Some(Duration::from_secs(30)));
         assert_eq!(read("Fri, 02 Jan 2026 03:00:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(read("soon"), None);
+        for long in ["9223372036854775807", "99999999999999999999999", "02 Jan 9926 03:04:35 GMT"] {
+            assert_eq!(read(long), Some(Duration::from_secs(86_400)), "{long}");
+        }
+        for nothing in ["soon", "-1", "1.5", ""] {
+            assert_eq!(read(nothing), None, "{nothing}");
+        }
     }
 }

@@ -159,12 +159,16 @@ impl Client {
                 Err(transient(reasons::ENDPOINT_UNREACHABLE, text, None))
             }
             Exchange::Lost => Err(lost(call, None, "no answer came")),
-            Exchange::Truncated { status }
+            // The status says it all.
+            Exchange::Truncated { status } | Exchange::TooLarge { status }
                 if call.is_write() && status.is_success() && call.expect == Expect::Status =>
             {
                 Ok(Answer { headers: HeaderMap::new(), body: Value::Null })
             }
             Exchange::Truncated { status } => Err(lost(call, Some(status), "the answer was truncated")),
+            Exchange::TooLarge { status } if call.is_write() => {
+                Err(lost(call, Some(status), "the answer is too large"))
+            }
             Exchange::TooLarge { status } => Err(too_large(call, status)),
             Exchange::Answered { status, headers, body } => self.judge(call, status, headers, &body),
         }
@@ -190,9 +194,9 @@ impl Client {
         let retry_after = backoff::retry_after(headers, Timestamp::now());
         let detail = meaning.detail.map_or_else(String::new, |word| format!(" {word}"));
         let message = format!("{} answered {}{detail}; {}", call.route, status.as_u16(), meaning.remedy);
-        // A server error on a write may come after the fact, unless the server said that it did not even begin.
-        let is_certain = !status.is_server_error() && status != StatusCode::REQUEST_TIMEOUT
-            || (status == StatusCode::SERVICE_UNAVAILABLE && retry_after.is_some());
+        // A server that says when to come back has not even begun.
+        let is_certain =
+            !may_have_happened(status) || (status == StatusCode::SERVICE_UNAVAILABLE && retry_after.is_some());
         let is_transient = matches!(meaning.class, ErrorClass::Transient | ErrorClass::RateLimited);
         if is_transient && call.is_write() && !is_certain {
             let error = ConnectorError::new(ErrorKind::OutcomeUnknown, reasons::OUTCOME_UNKNOWN, message);
@@ -206,13 +210,19 @@ impl Client {
     }
 }
 
+/// Whether a write that was answered so may have taken effect: a server error may come after the fact.
+fn may_have_happened(status: StatusCode) -> bool {
+    let is_refusal = status == StatusCode::NOT_IMPLEMENTED;
+    status.is_success() || status == StatusCode::REQUEST_TIMEOUT || (status.is_server_error() && !is_refusal)
+}
+
 fn transient(reason: &'static str, message: String, status: Option<StatusCode>) -> Failure {
     Failure { error: ConnectorError::new(ErrorKind::Transient, reason, message), status, again: true }
 }
 
 /// A request that may have been carried out: reads are sent again, writes are not.
 fn lost(call: &Call, status: Option<StatusCode>, what: &str) -> Failure {
-    if call.is_write() && status.is_none_or(|status| status.is_success() || status.is_server_error()) {
+    if call.is_write() && status.is_none_or(may_have_happened) {
         let message = format!("{}: {what}; whether the write happened is not known", call.route);
         let error = ConnectorError::new(ErrorKind::OutcomeUnknown, reasons::OUTCOME_UNKNOWN, message);
         return Failure { error, status, again: false };
@@ -226,10 +236,6 @@ fn lost(call: &Call, status: Option<StatusCode>, what: &str) -> Failure {
 
 fn too_large(call: &Call, status: StatusCode) -> Failure {
     let message = format!("{}: the answer is larger than {MAX_ANSWER_BYTES} bytes", call.route);
-    let (kind, reason) = if call.purpose == RequestPurpose::Write {
-        (ErrorKind::OutcomeUnknown, reasons::OUTCOME_UNKNOWN)
-    } else {
-        (ErrorKind::Configuration, reasons::ANSWER_TOO_LARGE)
-    };
-    Failure { error: ConnectorError::new(kind, reason, message), status: Some(status), again: false }
+    let error = ConnectorError::new(ErrorKind::Configuration, reasons::ANSWER_TOO_LARGE, message);
+    Failure { error, status: Some(status), again: false }
 }

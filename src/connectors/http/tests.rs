@@ -116,11 +116,34 @@ async fn a_write_is_sent_again_only_when_it_certainly_did_not_happen() {
         assert!(result.is_ok());
         assert_eq!(sent, 2);
     }
-    let uncertain =
-        [Reply::Json(500, json!({})), Reply::Json(503, json!({})), Reply::Truncated(201), Reply::Reset, Reply::Hang];
+    let uncertain = [
+        Reply::Json(408, json!({})),
+        Reply::Json(500, json!({})),
+        Reply::Json(503, json!({})),
+        Reply::Json(504, json!({})),
+        Reply::Truncated(201),
+        Reply::Truncated(502),
+        Reply::Reset,
+        Reply::Hang,
+    ];
     for reply in uncertain {
         let (result, sent) = writing(vec![reply], Expect::Json).await;
         assert_eq!((kind_of(result), sent), ((ErrorKind::OutcomeUnknown, reasons::OUTCOME_UNKNOWN), 1));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_write_has_no_effect_and_says_why() {
+    let cases = [
+        (Reply::Json(401, json!({})), ErrorKind::Credentials),
+        (Reply::Json(403, json!({})), ErrorKind::Credentials),
+        (Reply::Json(501, json!({})), ErrorKind::Unsupported),
+        (Reply::Truncated(501), ErrorKind::Transient),
+        (Reply::Truncated(400), ErrorKind::Transient),
+    ];
+    for (reply, kind) in cases {
+        let (result, sent) = writing(vec![reply], Expect::Json).await;
+        assert_eq!((kind_of(result).0, sent), (kind, 1));
     }
 }
 
@@ -176,4 +199,9 @@ async fn too_large_an_answer_is_refused() {
     server.on("GET /x", [Reply::Json(200, json!(big))]);
     let client = prepared(server.config("travelperk"), None);
     assert_eq!(kind_of(read(&client).await), (ErrorKind::Configuration, reasons::ANSWER_TOO_LARGE));
+    let replies = [200, 200, 400].map(|status| Reply::Json(status, json!(big)));
+    server.on("POST /x", replies);
+    assert!(write(&client, Expect::Status).await.is_ok());
+    assert_eq!(kind_of(write(&client, Expect::Json).await).0, ErrorKind::OutcomeUnknown);
+    assert_eq!(kind_of(write(&client, Expect::Json).await).0, ErrorKind::Transient, "no effect");
 }

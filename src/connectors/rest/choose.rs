@@ -52,11 +52,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use rollcall_engine::definitions::catalogue;
+    use rollcall_engine::definitions::{RestStream, Transport, catalogue};
+
+    fn people() -> &'static RestStream {
+        match &catalogue::find("personio-v2").unwrap().streams["people"].transport {
+            Transport::Rest(stream) => stream,
+            Transport::Scim2(_) => panic!("Personio speaks no SCIM"),
+        }
+    }
 
     #[test]
     fn the_cost_centre_with_the_highest_weight_and_then_the_lowest_id_counts() {
-        let rule = &catalogue::find("personio-v2").unwrap().source["people"].values["employment.costCentre"];
+        let rule = &people().values["employment.costCentre"];
         let chosen = |list: Value| choose(list.as_array().unwrap(), &rule.prefer).map(|element| element["id"].clone());
         assert_eq!(chosen(json!([{"id": "9", "weight": 40}, {"id": "10", "weight": 60}])), Some(json!("10")));
         assert_eq!(chosen(json!([{"id": "10", "weight": 50}, {"id": "9", "weight": 50}])), Some(json!("9")));
@@ -66,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_active_employment_counts_then_leave_then_onboarding_then_the_newest() {
-        let prefer = &catalogue::find("personio-v2").unwrap().source["people"].expand["employment"].prefer;
+        let prefer = &people().expand["employment"].prefer;
         let employment =
             |id: &str, status: &str, start: &str| json!({"id": id, "status": status, "employment_start_date": start});
         let old = employment("a", "ACTIVE", "2019-01-01");

@@ -1,10 +1,11 @@
 //! SCIM 2.0 as a client (RFC 7643, RFC 7644).
 
+mod connector;
 mod features;
 mod resource;
-mod target;
 #[cfg(test)]
 mod tests;
+mod write;
 
+pub(crate) use connector::ScimConnector;
 pub(crate) use features::ServerFeatures;
-pub(crate) use target::ScimTarget;

@@ -1,72 +1,96 @@
 //! Between a definition's fields and SCIM resources: reading, writing whole resources, PATCH operations.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
-use crate::connectors::value::{boolean, identifier, normalise};
-use rollcall_api::reasons;
+use crate::connectors::draft::{Draft, Field, Form, Place};
+use crate::connectors::value::{boolean, identifier};
 use rollcall_engine::definitions::{ScimPath, ScimShape, ScimStream, ScimValue};
-use rollcall_engine::model::{Fields, TargetRecord, Unreadable};
+use rollcall_engine::model::Row;
+use rollcall_engine::names::RowId;
 
-/// The record that a resource stands for.
-pub(super) fn record(stream: &ScimStream, id: &str, resource: &Value) -> Result<TargetRecord, Unreadable> {
-    let unreadable = |message: String| Unreadable { key: id.to_owned(), reason: reasons::ANSWER_INVALID, message };
-    let active = match resource.get("active") {
-        None | Some(Value::Null) => true,
-        Some(Value::Bool(active)) => *active,
-        Some(other) => other
-            .as_str()
-            .and_then(boolean)
-            .ok_or_else(|| unreadable("attribute active is neither true nor false".to_owned()))?,
-    };
-    let mut fields = BTreeMap::new();
-    for (name, rule) in &stream.values {
-        let (Some(found), Some(schema)) = (read(rule, resource), stream.schema.fields.get(name)) else { continue };
-        let value = normalise(schema.type_, found).ok_or_else(|| {
-            unreadable(format!("field {name} came with a value of another type than its definition says"))
-        })?;
-        if !value.is_null() {
-            fields.insert(name.clone(), value);
-        }
+/// The wanted fields of a stream.
+pub(super) type Wanted<'a> = [Field<'a, ScimValue>];
+
+/// The row that a resource stands for.
+pub(super) fn row(wanted: &Wanted<'_>, id: RowId, resource: &Value) -> Row {
+    let mut draft = Draft::new(id);
+    draft.take_active(match resource.get("active") {
+        None | Some(Value::Null) => Some(true),
+        Some(Value::Bool(active)) => Some(*active),
+        Some(other) => other.as_str().and_then(boolean),
+    });
+    for field in wanted {
+        draft.take(field.name, field.schema, place(field.rule, resource), Form::Typed);
     }
-    Ok(TargetRecord { id: id.to_owned(), active, fields: Fields(fields) })
+    draft.finish()
 }
 
 /// The identifier of a resource.
-pub(super) fn id(resource: &Value) -> Option<String> {
-    resource.get("id").and_then(identifier)
+pub(super) fn id(resource: &Value) -> Option<RowId> {
+    resource.get("id").and_then(identifier).map(RowId::from)
 }
 
 /// The value of a field in a resource.
 fn read<'a>(rule: &ScimValue, resource: &'a Value) -> Option<&'a Value> {
-    let attribute = attribute(&rule.path, resource)?;
-    let found = match rule.shape {
+    if let Place::Value(value) = place(rule, resource) { Some(value) } else { None }
+}
+
+/// What a resource has in the place of a field. An attribute that is null or an empty list has no value (RFC 7643
+/// section 2.5).
+fn place<'a>(rule: &ScimValue, resource: &'a Value) -> Place<'a> {
+    let holder = match &rule.path.extension {
+        Some(urn) => resource.get(urn),
+        None => Some(resource),
+    };
+    let attribute = match holder {
+        None => return Place::Missing,
+        Some(Value::Null) => return Place::Empty,
+        Some(Value::Object(attributes)) => attributes.get(&rule.path.attribute),
+        Some(_) => return Place::Malformed,
+    };
+    let attribute = match attribute {
+        None => return Place::Missing,
+        Some(Value::Null) => return Place::Empty,
+        Some(Value::Array(elements)) if elements.is_empty() => return Place::Empty,
+        Some(attribute) => attribute,
+    };
+    match rule.shape {
         ScimShape::Plain => part(&rule.path, attribute),
         // Some servers write the bare identifier.
-        ScimShape::Reference => attribute.get("value").or_else(|| attribute.is_string().then_some(attribute)),
-        ScimShape::SingleItemList => attribute.get(0)?.get("value"),
-    };
-    found.filter(|value| !value.is_null())
+        ScimShape::Reference if !attribute.is_object() => Place::Value(attribute),
+        ScimShape::Reference => member(attribute, "value"),
+        ScimShape::SingleItemList => match attribute.get(0) {
+            Some(first) => member(first, "value"),
+            None => Place::Malformed,
+        },
+    }
 }
 
-fn attribute<'a>(path: &ScimPath, resource: &'a Value) -> Option<&'a Value> {
-    let holder = match &path.extension {
-        Some(urn) => resource.get(urn)?,
-        None => resource,
+fn part<'a>(path: &ScimPath, attribute: &'a Value) -> Place<'a> {
+    let element = match (&path.selector, attribute) {
+        (None, attribute) => attribute,
+        (Some(selector), Value::Array(elements)) => {
+            let is_it = |element: &&Value| {
+                let found = element.get(&selector.attribute).and_then(Value::as_str);
+                found.is_some_and(|value| value.eq_ignore_ascii_case(&selector.value))
+            };
+            match elements.iter().find(is_it) {
+                Some(element) => element,
+                None => return Place::Empty,
+            }
+        }
+        (Some(_), _) => return Place::Malformed,
     };
-    holder.get(&path.attribute)
+    path.sub_attribute.as_ref().map_or(Place::Value(element), |name| member(element, name))
 }
 
-fn part<'a>(path: &ScimPath, attribute: &'a Value) -> Option<&'a Value> {
-    let element = match &path.selector {
-        Some(selector) => attribute.as_array()?.iter().find(|element| {
-            let found = element.get(&selector.attribute).and_then(Value::as_str);
-            found.is_some_and(|value| value.eq_ignore_ascii_case(&selector.value))
-        })?,
-        None => attribute,
-    };
-    path.sub_attribute.as_ref().map_or(Some(element), |name| element.get(name))
+fn member<'a>(holder: &'a Value, name: &str) -> Place<'a> {
+    match (holder, holder.get(name)) {
+        (_, Some(Value::Null)) => Place::Empty,
+        (_, Some(value)) => Place::Value(value),
+        (Value::Object(_), None) => Place::Missing,
+        (_, None) => Place::Malformed,
+    }
 }
 
 /// Whether a change of the fields has to know what the resource is now.

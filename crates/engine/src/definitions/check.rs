@@ -48,8 +48,8 @@ impl Check<'_> {
         if self.definition.documentation.is_empty() {
             self.note("documentation", "must name at least one source", "give the address of the public documentation");
         }
-        if self.definition.source.is_empty() && self.definition.target.is_empty() {
-            self.note("source", "neither source nor target has a stream", "describe at least one stream");
+        if self.definition.streams.is_empty() {
+            self.note("streams", "there is none", "describe at least one stream");
         }
         if self.definition.probe.is_empty() {
             self.note("probe", "must have at least one request", "name a cheap authenticated request");

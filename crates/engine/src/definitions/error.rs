@@ -14,7 +14,7 @@ pub struct DefinitionError {
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Path in the document (`source.people.values.email`), or `line 3 column 7`.
+    /// Path in the document (`streams.people.rest.values.email`), or `line 3 column 7`.
     pub place: String,
     /// What is not as it has to be.
     pub rule: String,

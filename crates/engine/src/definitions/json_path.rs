@@ -113,6 +113,34 @@ impl JsonPath {
         (!found.is_null()).then_some(found)
     }
 
+    /// Whether a document says anything about the place, if only that nothing is there: every name on the way is a key
+    /// of its object, up to the end, a null, or a list that has no such element.
+    pub fn is_delivered(&self, document: &Value) -> bool {
+        let mut value = document;
+        for step in &self.steps {
+            let next = match (step, value) {
+                (_, Value::Null) => return true,
+                (Step::Member(name), Value::Object(members)) => match members.get(name) {
+                    Some(next) => next,
+                    None => return false,
+                },
+                (Step::Index(index), Value::Array(items)) => match items.get(*index) {
+                    Some(next) => next,
+                    None => return true,
+                },
+                (Step::Where { member, value: wanted }, Value::Array(items)) => {
+                    match items.iter().find(|item| item.get(member).is_some_and(|value| is_text(value, wanted))) {
+                        Some(next) => next,
+                        None => return true,
+                    }
+                }
+                _ => return false,
+            };
+            value = next;
+        }
+        self.problem.is_none()
+    }
+
     /// Puts a value at a plain path, making the objects on the way.
     pub fn put(&self, document: &mut Map<String, Value>, value: Value) {
         let names: Vec<&str> = self
@@ -168,6 +196,20 @@ mod tests {
         assert_eq!(JsonPath::from("$").find(&document), Some(&document));
         for absent in ["a.c", "a.b[2]", "a.b[type=site].id", "empty"] {
             assert_eq!(JsonPath::from(absent).find(&document), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_delivered_when_its_key_is_there_whatever_its_value() {
+        let document =
+            json!({"supervisor": null, "units": [{"type": "team", "id": 5}], "name": {"given": ""}, "text": "x"});
+        for delivered in
+            ["supervisor.id", "supervisor", "units[type=site].id", "units[3].id", "units[0].id", "name.given"]
+        {
+            assert!(JsonPath::from(delivered).is_delivered(&document), "{delivered}");
+        }
+        for missing in ["manager.id", "manager", "units[type=team].name", "name.family", "text.part", "text[0]"] {
+            assert!(!JsonPath::from(missing).is_delivered(&document), "{missing}");
         }
     }
 

@@ -7,6 +7,7 @@
 mod access;
 pub mod catalogue;
 mod check;
+mod check_rest;
 mod check_streams;
 mod error;
 mod json_path;
@@ -26,8 +27,8 @@ pub use error::{DefinitionError, Problem};
 pub use json_path::{JsonPath, is_text, put};
 pub use scim_path::{ScimPath, ScimSelector};
 pub use streams::{
-    Direction, Expansion, KeyFilter, ListSpec, Lookup, Paging, Preference, RestStream, RestValue, ScimShape,
-    ScimStream, ScimValue, SourceStream, TargetStream, ValueRule,
+    ActiveRule, Direction, Expansion, KeyFilter, ListSpec, Lookup, Paging, Preference, RestStream, ScimShape,
+    ScimStream, ScimValue, Stream, Transport, ValueRule,
 };
 pub use template::{Template, TemplateError};
 pub use vendor::{ConnectorKind, VendorDefinition};

@@ -1,4 +1,4 @@
-//! How records are read and written: lists and their paging, expansion, choice, lookups, SCIM and REST targets.
+//! How records are read and written: lists and their paging, expansion, choice, lookups, by SCIM and by REST.
 
 use std::collections::BTreeMap;
 
@@ -8,25 +8,69 @@ use super::access::{Request, default_class};
 use super::json_path::JsonPath;
 use super::schema::StreamSchema;
 use super::scim_path::ScimPath;
+use crate::names::FieldName;
 
-/// A stream that can be read from.
+/// One kind of record of a system, and how it is read and written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SourceStream {
+#[serde(try_from = "StreamText", into = "StreamText")]
+pub struct Stream {
     /// What a record is.
     pub schema: StreamSchema,
-    /// The list of all records.
-    pub list: ListSpec,
-    /// Where a row has its key.
-    pub key: JsonPath,
-    /// How the list is cut down to some keys; None: the whole list is read and cut down here.
-    #[serde(default)]
-    pub key_filter: Option<KeyFilter>,
-    /// Further lists that are read for every record, by the name that `values` refer to.
-    #[serde(default)]
-    pub expand: BTreeMap<String, Expansion>,
-    /// Where the value of each field of the schema comes from.
-    pub values: BTreeMap<String, ValueRule>,
+    /// How records are read and written.
+    pub transport: Transport,
+}
+
+/// How records of a stream are read and written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Transport {
+    /// By SCIM 2.0.
+    Scim2(Box<ScimStream>),
+    /// By requests that the definition describes.
+    Rest(Box<RestStream>),
+}
+
+/// A stream as a definition spells it: the transport is the one key beside `schema`.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct StreamText {
+    schema: StreamSchema,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scim2: Option<Box<ScimStream>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rest: Option<Box<RestStream>>,
+}
+
+impl TryFrom<StreamText> for Stream {
+    type Error = &'static str;
+
+    fn try_from(text: StreamText) -> Result<Self, Self::Error> {
+        let transport = match (text.scim2, text.rest) {
+            (Some(stream), None) => Transport::Scim2(stream),
+            (None, Some(stream)) => Transport::Rest(stream),
+            _ => return Err("a stream has, beside its schema, exactly one of scim2 and rest"),
+        };
+        Ok(Self { schema: text.schema, transport })
+    }
+}
+
+impl From<Stream> for StreamText {
+    fn from(stream: Stream) -> Self {
+        let (scim2, rest) = match stream.transport {
+            Transport::Scim2(stream) => (Some(stream), None),
+            Transport::Rest(stream) => (None, Some(stream)),
+        };
+        Self { schema: stream.schema, scim2, rest }
+    }
+}
+
+impl Stream {
+    /// Whether records can be created and changed. SCIM always offers both (RFC 7644 sections 3.3 and 3.5).
+    pub const fn can_write(&self) -> bool {
+        match &self.transport {
+            Transport::Scim2(_) => true,
+            Transport::Rest(stream) => stream.create.is_some() && stream.update.is_some(),
+        }
+    }
 }
 
 /// A parameter of a list that selects records by key.
@@ -87,8 +131,11 @@ pub enum Paging {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Expansion {
-    /// The list; its path may name `{key}`.
+    /// The list; its path names `{id}`.
     pub list: ListSpec,
+    /// Fewest rows that every record has. Fewer mean that the list was not delivered whole.
+    #[serde(default)]
+    pub at_least: usize,
     /// Which row is chosen: the first preference that tells two rows apart decides.
     pub prefer: Vec<Preference>,
 }
@@ -117,7 +164,7 @@ pub enum Direction {
     Smallest,
 }
 
-/// Where the value of a field comes from.
+/// Where the value of a field comes from, and goes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ValueRule {
@@ -140,6 +187,23 @@ pub struct ValueRule {
     pub lookup: Option<String>,
 }
 
+impl ValueRule {
+    /// Whether a value can be written to where it is read: it has a plain path in the record itself.
+    pub fn is_writable(&self) -> bool {
+        self.path.is_plain() && self.from.is_none() && self.list.is_none() && self.lookup.is_none()
+    }
+}
+
+/// Where a row says whether its record is active.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ActiveRule {
+    /// Where the value is.
+    pub path: JsonPath,
+    /// The values of inactive records; upper and lower case do not count. All others, and none, mean active.
+    pub inactive: Vec<String>,
+}
+
 /// A list that gives names to identifiers. It is read once in a run, and only when a wanted field needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -155,32 +219,10 @@ pub struct Lookup {
     pub only: BTreeMap<JsonPath, String>,
 }
 
-/// A stream that can be written to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "transport", rename_all = "camelCase")]
-pub enum TargetStream {
-    /// By SCIM 2.0.
-    Scim2(ScimStream),
-    /// By requests that the definition describes.
-    Rest(Box<RestStream>),
-}
-
-impl TargetStream {
-    /// What a record is.
-    pub const fn schema(&self) -> &StreamSchema {
-        match self {
-            Self::Scim2(stream) => &stream.schema,
-            Self::Rest(stream) => &stream.schema,
-        }
-    }
-}
-
-/// A stream that is written by SCIM.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A stream that is read and written by SCIM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScimStream {
-    /// What a record is.
-    pub schema: StreamSchema,
     /// Name of the endpoint that `Users` and `ServiceProviderConfig` are below.
     pub endpoint: String,
     /// Name of the resources' collection. Example: `Users`.
@@ -193,7 +235,7 @@ pub struct ScimStream {
     #[serde(default = "default_class")]
     pub rate_class: String,
     /// Which attribute holds each field of the schema.
-    pub values: BTreeMap<String, ScimValue>,
+    pub values: BTreeMap<FieldName, ScimValue>,
 }
 
 /// The attribute of a field.
@@ -219,30 +261,44 @@ pub enum ScimShape {
     SingleItemList,
 }
 
-/// A stream that is written by requests that the definition describes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RestStream {
-    /// What a record is.
-    pub schema: StreamSchema,
-    /// The list of all records.
-    pub list: ListSpec,
-    /// Where a record has its identifier.
-    pub id: JsonPath,
-    /// Reads one record; its path names `{id}`.
-    pub get: Request,
-    /// Creates a record; the answer is the record.
-    pub create: Request,
-    /// Changes a record; its path names `{id}`.
-    pub update: Request,
-    /// Where a record has each field of the schema, in reads and in writes.
-    pub values: BTreeMap<String, RestValue>,
-}
-
-/// Where a record has a field.
+/// A stream that is read, and where the system allows it written, by requests that the definition describes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RestValue {
-    /// Names only.
-    pub path: JsonPath,
+pub struct RestStream {
+    /// The list of all records.
+    pub list: ListSpec,
+    /// Where a row has its identifier.
+    pub id: JsonPath,
+    /// Where a row has the identifier of its parent, in streams whose schema names one.
+    #[serde(default)]
+    pub parent: Option<JsonPath>,
+    /// Where a row says whether it is active; None: the system has no such notion.
+    #[serde(default)]
+    pub active: Option<ActiveRule>,
+    /// How the list is cut down to some identifiers; None: it cannot be.
+    #[serde(default)]
+    pub key_filter: Option<KeyFilter>,
+    /// Reads one record; its path names `{id}`.
+    #[serde(default)]
+    pub get: Option<Request>,
+    /// Further lists that are read for every record, by the name that `values` refer to.
+    #[serde(default)]
+    pub expand: BTreeMap<String, Expansion>,
+    /// Creates a record; the answer has its identifier.
+    #[serde(default)]
+    pub create: Option<Request>,
+    /// Changes a record; its path names `{id}`.
+    #[serde(default)]
+    pub update: Option<Request>,
+    /// Deletes a record; its path names `{id}`.
+    #[serde(default)]
+    pub delete: Option<Request>,
+    /// Sets a record active; its path names `{id}`.
+    #[serde(default)]
+    pub enable: Option<Request>,
+    /// Sets a record inactive; its path names `{id}`.
+    #[serde(default)]
+    pub disable: Option<Request>,
+    /// Where a record has each field of the schema. What can be written is written to where it is read.
+    pub values: BTreeMap<FieldName, ValueRule>,
 }

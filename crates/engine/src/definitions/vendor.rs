@@ -1,12 +1,15 @@
 //! The whole of a vendor definition.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::access::{Authentication, Credential, Endpoint, ErrorRule, RateLimits, Request};
 use super::schema::StreamSchema;
-use super::streams::{Lookup, SourceStream, TargetStream};
+use super::streams::{Lookup, Stream};
+use crate::names::StreamName;
 use rollcall_api::v1alpha1::Capability;
 
 /// One vendor's system: everything that connectors and checks know about it.
@@ -17,7 +20,7 @@ pub struct VendorDefinition {
     pub name: String,
     /// Name for people.
     pub title: String,
-    /// What the system speaks in the main; each target stream says for itself.
+    /// What the system speaks in the main; each stream says for itself.
     pub kind: ConnectorKind,
     /// Where what the definition says comes from: public documentation.
     pub documentation: Vec<String>,
@@ -45,24 +48,44 @@ pub struct VendorDefinition {
     /// Lists that give names to identifiers.
     #[serde(default)]
     pub lookups: BTreeMap<String, Lookup>,
-    /// Streams that can be read from.
+    /// Kinds of records, each with how it is read and written.
     #[serde(default)]
-    pub source: BTreeMap<String, SourceStream>,
-    /// Streams that can be written to.
-    #[serde(default)]
-    pub target: BTreeMap<String, TargetStream>,
+    pub streams: BTreeMap<StreamName, Stream>,
+    /// Definitions of the first edition said `source` and `target`.
+    #[serde(default, skip_serializing, deserialize_with = "first_edition")]
+    source: (),
+    #[serde(default, skip_serializing, deserialize_with = "first_edition")]
+    target: (),
 }
 
 impl VendorDefinition {
-    /// Schemas of the streams that can be read from.
-    pub fn source_streams(&self) -> BTreeMap<String, StreamSchema> {
-        self.source.iter().map(|(name, stream)| (name.clone(), stream.schema.clone())).collect()
+    /// Schemas of all streams.
+    pub fn streams(&self) -> BTreeMap<StreamName, StreamSchema> {
+        let schema = |stream: &Stream| StreamSchema { can_write: stream.can_write(), ..stream.schema.clone() };
+        self.streams.iter().map(|(name, stream)| (name.clone(), schema(stream))).collect()
+    }
+}
+
+/// Refuses a key of the first edition, at its place, with the new spelling.
+fn first_edition<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    struct Refused;
+
+    impl<'de> Visitor<'de> for Refused {
+        type Value = ();
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str(
+                "streams in place of source and target: each stream is described once under streams.NAME, with schema \
+                 beside rest (key is called id now, and {key} is {id}) or scim2",
+            )
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+            Err(A::Error::invalid_type(Unexpected::Map, &self))
+        }
     }
 
-    /// Schemas of the streams that can be written to.
-    pub fn target_streams(&self) -> BTreeMap<String, StreamSchema> {
-        self.target.iter().map(|(name, stream)| (name.clone(), stream.schema().clone())).collect()
-    }
+    deserializer.deserialize_any(Refused)
 }
 
 /// What a system speaks.
