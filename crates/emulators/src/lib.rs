@@ -7,7 +7,7 @@
 //! * [`people`]: seeded synthetic people, the data behind an HR system
 //! * [`personio`]: Personio v2, read only, as the source
 //! * [`travelperk`]: TravelPerk, SCIM and REST, as the target
-//! * [`common`]: fault injection, request counters, the control API, the HTTP server
+//! * [`common`]: fault injection, pauses, the journal of requests, the control API, the HTTP server
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -23,6 +23,7 @@ pub mod personio;
 pub mod travelperk;
 
 pub use common::faults::{Fault, FaultKind, RetryAfter};
+pub use common::pause::{Moment, Pause, Point};
 pub use common::server::Server;
 pub use people::{People, PeopleOptions};
 pub use personio::{PersonioEmulator, PersonioOptions};
