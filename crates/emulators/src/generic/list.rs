@@ -32,6 +32,7 @@ impl Query {
                 ("limit", Paging::Offset | Paging::NextLink) => query.limit = Some(number()?),
                 ("offset", Paging::Offset) => query.offset = number()?,
                 ("cursor", Paging::NextLink) => query.after = Some(place(&value)?),
+                ("limit" | "offset", Paging::OnePage) => {}
                 _ => return Err(Refusal::invalid(format!("unknown parameter {name}"))),
             }
         }

@@ -5,6 +5,7 @@
 //!
 //! * `GET /{stream}` lists, by position, by link or at once; `?email=` looks somebody up
 //! * `GET|PATCH|DELETE /{stream}/{id}`, `POST /{stream}`; a PATCH is a merge patch (RFC 7396)
+//! * `POST /people/{id}/enable` and `/disable` do what a PATCH of `active` does
 //! * streams: `people`, `placements` (`personId` says whose), `officers` (`officerId` of people)
 //! * the header `X-Key` has the key
 //!
@@ -31,7 +32,7 @@ use axum::Router;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use refusal::Refusal;
 use std::io;
 use std::net::SocketAddr;
@@ -42,8 +43,22 @@ use std::sync::{Arc, Mutex, MutexGuard};
 pub const DEMO_KEY: &str = "demo-key";
 
 /// Route templates, for counters and faults.
-pub const ROUTES: [&str; 6] =
-    ["/people", "/people/{id}", "/placements", "/placements/{id}", "/officers", "/officers/{id}"];
+pub const ROUTES: [&str; 8] = [
+    "/people",
+    "/people/{id}",
+    "/people/{id}/enable",
+    "/people/{id}/disable",
+    "/placements",
+    "/placements/{id}",
+    "/officers",
+    "/officers/{id}",
+];
+
+/// Vendor definition of the HR system, with linked pages.
+pub const LEDGER_DEFINITION: &str = include_str!("../../definitions/ledger.yaml");
+
+/// Vendor definition of the learning system, with pages by position.
+pub const CAMPUS_DEFINITION: &str = include_str!("../../definitions/campus.yaml");
 
 /// How a list is cut into pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +67,7 @@ pub enum Paging {
     Offset,
     /// By a link to the next page, which begins after the last row of this one.
     NextLink,
-    /// Not at all.
+    /// Not at all: whatever page is asked for, all rows come.
     OnePage,
 }
 
@@ -229,6 +244,8 @@ impl Deref for GenericEmulator {
 fn router(app: &Arc<App>, core: &Arc<Core>) -> Router {
     let watch = Watch { core: Arc::clone(core), vendor: Arc::clone(app) as Arc<dyn Vendor> };
     let vendor = Router::new()
+        .route(ROUTES[2], post(rows::enable))
+        .route(ROUTES[3], post(rows::disable))
         .route("/{stream}", get(list::list).post(rows::create))
         .route("/{stream}/{id}", get(rows::one).patch(rows::modify).delete(rows::delete))
         .fallback(|| async { Refusal::of(StatusCode::NOT_FOUND) })

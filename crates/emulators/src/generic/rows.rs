@@ -21,7 +21,7 @@ fn fields(body: &str) -> Result<Map<String, Value>, Refusal> {
 }
 
 /// Stream and id of a path whose row exists.
-fn existing(state: &GenericState, (name, id): &(String, String)) -> Result<(Stream, u64), Refusal> {
+fn existing(state: &GenericState, name: &str, id: &str) -> Result<(Stream, u64), Refusal> {
     let stream = stream(name)?;
     let number = id.parse().ok().filter(|number| state.row(stream, *number).is_some());
     number.map(|number| (stream, number)).ok_or_else(|| Refusal::missing(format!("no {name} with id {id}")))
@@ -34,11 +34,11 @@ fn shown(state: &GenericState, stream: Stream, id: u64) -> Json<Value> {
 /// `GET /{stream}/{id}`
 pub async fn one(
     State(app): State<Arc<App>>,
-    Path(path): Path<(String, String)>,
+    Path((name, id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     let state = app.opened(&headers)?;
-    let (stream, id) = existing(&state, &path)?;
+    let (stream, id) = existing(&state, &name, &id)?;
     Ok(shown(&state, stream, id))
 }
 
@@ -59,12 +59,12 @@ pub async fn create(
 /// `PATCH /{stream}/{id}`: all of the changes or none.
 pub async fn modify(
     State(app): State<Arc<App>>,
-    Path(path): Path<(String, String)>,
+    Path((name, id)): Path<(String, String)>,
     headers: HeaderMap,
     body: String,
 ) -> Result<Json<Value>, Refusal> {
     let mut state = app.opened(&headers)?;
-    let (stream, id) = existing(&state, &path)?;
+    let (stream, id) = existing(&state, &name, &id)?;
     let changes = state.checked(stream, fields(&body)?, Some(id))?;
     if !state.row(stream, id).is_some_and(Value::is_object) {
         return Err(Refusal::conflict("damaged", format!("{} {id} is no object", stream.name())));
@@ -99,14 +99,31 @@ fn merge(value: &mut Value, change: Value) {
 /// `DELETE /{stream}/{id}`
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Path(path): Path<(String, String)>,
+    Path((name, id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     let mut state = app.opened(&headers)?;
-    let (stream, id) = existing(&state, &path)?;
+    let (stream, id) = existing(&state, &name, &id)?;
     if !state.may_delete(stream, id) {
         return Err(Refusal::conflict("in_use", format!("{} {id} is in use", stream.name())));
     }
     state.remove(stream, id);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /people/{id}/enable`
+pub async fn enable(app: State<Arc<App>>, id: Path<String>, headers: HeaderMap) -> Result<StatusCode, Refusal> {
+    switch(&app, &id, &headers, true)
+}
+
+/// `POST /people/{id}/disable`
+pub async fn disable(app: State<Arc<App>>, id: Path<String>, headers: HeaderMap) -> Result<StatusCode, Refusal> {
+    switch(&app, &id, &headers, false)
+}
+
+fn switch(app: &App, id: &str, headers: &HeaderMap, active: bool) -> Result<StatusCode, Refusal> {
+    let mut state = app.opened(headers)?;
+    let (stream, id) = existing(&state, Stream::People.name(), id)?;
+    state.set(stream, id, "active", Value::Bool(active));
     Ok(StatusCode::NO_CONTENT)
 }

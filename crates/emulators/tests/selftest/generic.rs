@@ -2,7 +2,9 @@
 
 use super::{client, send};
 use reqwest::{Client, Method};
-use rollcall_emulators::generic::{Dependents, EmailFilter, GenericState, Paging, Stream};
+use rollcall_emulators::generic::{
+    CAMPUS_DEFINITION, Dependents, EmailFilter, GenericState, LEDGER_DEFINITION, Paging, ROUTES, Stream,
+};
 use rollcall_emulators::{Fault, FaultKind, GenericEmulator, GenericOptions, People};
 use serde_json::{Value, json};
 
@@ -92,6 +94,12 @@ async fn rows_are_created_read_changed_and_deleted() {
     assert_eq!((&changed["hobby"], &changed["name"]), (&json!({ "b": 2 }), &json!("Ada Moore")));
     assert!(changed.as_object().unwrap().contains_key("email"), "an emptied column stays");
     assert_eq!(session.get("/people/100").await, (200, changed));
+    for (switch, active) in [("enable", true), ("disable", false), ("disable", false)] {
+        assert_eq!(session.post(&format!("/people/100/{switch}"), json!({})).await.0, 204);
+        assert_eq!(session.get("/people/100").await.1["active"], active);
+    }
+    assert_eq!(session.post("/people/101/enable", json!({})).await.0, 404);
+    assert_eq!(session.post("/officers/100/enable", json!({})).await.0, 404, "only people");
     assert_eq!(session.delete("/people/100").await, 204);
     assert_eq!(session.get("/people/100").await.0, 404);
     assert_eq!(session.delete("/people/100").await, 404);
@@ -131,6 +139,9 @@ async fn requests_that_make_no_sense_change_nothing() {
 
 #[tokio::test]
 async fn every_paging_delivers_every_row_once() {
+    let session = Session::with_people(Paging::OnePage).await;
+    let (_, page) = session.get("/people?offset=12&limit=5").await;
+    assert_eq!(page["rows"].as_array().unwrap().len(), 12, "a system without pages knows no position");
     for paging in [Paging::Offset, Paging::NextLink, Paging::OnePage] {
         let session = Session::with_people(paging).await;
         let (ids, totals) = session.ids("people", paging).await;
@@ -289,6 +300,23 @@ async fn equal_states_have_equal_snapshots() {
     assert_eq!(snapshot(&one), snapshot(&other));
     one.patch("/people/1", json!({ "active": false })).await;
     assert_ne!(snapshot(&one), snapshot(&other));
+}
+
+#[tokio::test]
+async fn the_definitions_name_every_route_and_every_column() {
+    let session = Session::with_people(Paging::OnePage).await;
+    let snapshot = session.emulator.state().snapshot();
+    for definition in [LEDGER_DEFINITION, CAMPUS_DEFINITION] {
+        for route in ROUTES {
+            let named = [format!("path: {route},"), format!("path: {route}}}"), format!("path: \"{route}\"")];
+            assert!(named.iter().any(|text| definition.contains(text)), "{route}");
+        }
+        let rows = snapshot.as_object().unwrap().values().map(|rows| rows[0].as_object().unwrap());
+        for column in rows.flat_map(|row| row.keys()) {
+            let named = [format!("{column}: {{path: {column}}}"), format!("parent: {column}\n")];
+            assert!(named.iter().any(|text| definition.contains(text)), "{column}");
+        }
+    }
 }
 
 #[tokio::test]
