@@ -7,7 +7,8 @@
 //! * [`people`]: seeded synthetic people, the data behind an HR system
 //! * [`personio`]: Personio v2, read only, as the source
 //! * [`travelperk`]: TravelPerk, SCIM and REST, as the target
-//! * [`common`]: fault injection, request counters, the control API, the HTTP server
+//! * [`generic`]: an invented system for both directions, started as `ledger` and as `campus`
+//! * [`common`]: fault injection, pauses, the journal of requests, the control API, the HTTP server
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -18,12 +19,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "an emulator that cannot go on ends the test")]
 
 pub mod common;
+pub mod generic;
 pub mod people;
 pub mod personio;
 pub mod travelperk;
 
 pub use common::faults::{Fault, FaultKind, RetryAfter};
+pub use common::pause::{Moment, Pause, Point};
 pub use common::server::Server;
+pub use generic::{GenericEmulator, GenericOptions};
 pub use people::{People, PeopleOptions};
 pub use personio::{PersonioEmulator, PersonioOptions};
 pub use travelperk::{TravelPerkEmulator, TravelPerkOptions};

@@ -4,8 +4,9 @@
 
 #![allow(clippy::doc_markdown, reason = "TravelPerk is a name, and these texts are the help")]
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
+use rollcall_emulators::generic::{self, EmailFilter, GenericEmulator, GenericOptions, Paging};
 use rollcall_emulators::personio::{self, PersonioEmulator, PersonioOptions, Rate};
 use rollcall_emulators::travelperk::{self, TravelPerkEmulator, TravelPerkOptions};
 use rollcall_emulators::{People, PeopleOptions};
@@ -16,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Only this machine can reach the defaults; 0.0.0.0 has to be asked for.
 const PERSONIO_ADDRESS: &str = "127.0.0.1:18080";
 const TRAVELPERK_ADDRESS: &str = "127.0.0.1:18081";
+const GENERIC_ADDRESS: &str = "127.0.0.1:18082";
 
 /// Emulates the APIs of HR vendors with synthetic data in memory.
 ///
@@ -50,7 +52,15 @@ enum Command {
         #[command(flatten)]
         settings: TravelPerkArgs,
     },
-    /// Both, each on an address of its own
+    /// An invented system that can be read and written: people, placements, officers
+    Generic {
+        /// Address to listen on
+        #[arg(long, alias = "address", value_name = "ADDRESS", default_value = GENERIC_ADDRESS)]
+        listen: SocketAddr,
+        #[command(flatten)]
+        settings: GenericArgs,
+    },
+    /// Personio and TravelPerk, each on an address of its own
     All {
         /// Address of the Personio emulator
         #[arg(long, value_name = "ADDRESS", default_value = PERSONIO_ADDRESS)]
@@ -97,6 +107,95 @@ struct PersonioArgs {
     /// Requests at once before the rate counts
     #[arg(long, default_value_t = Rate::OBSERVED.burst)]
     burst: u32,
+}
+
+#[derive(Args, Debug)]
+struct GenericArgs {
+    /// Which of the two to play
+    #[arg(long, value_enum, default_value_t = Role::Ledger)]
+    role: Role,
+    /// Accepted key
+    #[arg(long, env = "EMULATOR_API_KEY", default_value = generic::DEMO_KEY)]
+    key: String,
+    /// Id of the first row of each stream
+    #[arg(long, alias = "start-id", value_name = "ID", default_value_t = 1)]
+    first_id: u64,
+    /// How lists are cut [default: as the role does]
+    #[arg(long, value_enum)]
+    paging: Option<PagingArg>,
+    /// Lists do not say how many rows there are
+    #[arg(long)]
+    no_total: bool,
+    /// What ?email= does in lists [default: as the role does]
+    #[arg(long, value_enum)]
+    email_filter: Option<EmailFilterArg>,
+    /// Write names in capitals and cut off blanks
+    #[arg(long)]
+    normalise: bool,
+    /// People that exist already
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    people: u64,
+    /// Same seed, same people
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Role {
+    /// The HR system
+    Ledger,
+    /// The learning system
+    Campus,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PagingArg {
+    Offset,
+    NextLink,
+    OnePage,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum EmailFilterArg {
+    Answered,
+    Ignored,
+    Refused,
+}
+
+impl GenericArgs {
+    fn options(&self) -> GenericOptions {
+        let role = match self.role {
+            Role::Ledger => GenericOptions::ledger(),
+            Role::Campus => GenericOptions::campus(),
+        };
+        GenericOptions {
+            key: self.key.clone(),
+            first_id: self.first_id,
+            paging: self.paging.map_or(role.paging, |paging| match paging {
+                PagingArg::Offset => Paging::Offset,
+                PagingArg::NextLink => Paging::NextLink,
+                PagingArg::OnePage => Paging::OnePage,
+            }),
+            email_filter: self.email_filter.map_or(role.email_filter, |filter| match filter {
+                EmailFilterArg::Answered => EmailFilter::Answered,
+                EmailFilterArg::Ignored => EmailFilter::Ignored,
+                EmailFilterArg::Refused => EmailFilter::Refused,
+            }),
+            declares_total: !self.no_total,
+            normalises: self.normalise,
+            ..role
+        }
+    }
+
+    async fn start(self, listen: SocketAddr) -> io::Result<GenericEmulator> {
+        let emulator = GenericEmulator::bind(listen, self.options()).await?;
+        if self.people > 0 {
+            emulator.state().populate(&People::generate(self.seed, self.people));
+        }
+        let name = emulator.state().options.name.clone();
+        announce(&name, &emulator.base_url())?;
+        Ok(emulator)
+    }
 }
 
 #[derive(Args, Debug)]
@@ -204,6 +303,11 @@ async fn main() -> io::Result<()> {
             emulator.stop().await;
         }
         Command::TravelPerk { listen, settings } => {
+            let emulator = settings.start(listen).await?;
+            asked_to_stop().await?;
+            emulator.stop().await;
+        }
+        Command::Generic { listen, settings } => {
             let emulator = settings.start(listen).await?;
             asked_to_stop().await?;
             emulator.stop().await;

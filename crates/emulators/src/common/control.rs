@@ -3,6 +3,7 @@
 //! It is open: no key, no rights. An emulator is a test tool that holds synthetic data only.
 //!
 //! * `GET /_emulator/state`: counts, request counters, writes, faults
+//! * `GET /_emulator/journal`: every request since the start or the last reset
 //! * `GET|POST|DELETE /_emulator/faults`: list, add (one or a list), remove all
 //! * `POST /_emulator/reset-counters`
 
@@ -29,6 +30,7 @@ struct Control {
 pub fn router(core: Arc<Core>, summary: Summary) -> Router {
     Router::new()
         .route("/_emulator/state", get(state))
+        .route("/_emulator/journal", get(journal))
         .route("/_emulator/faults", get(faults).post(add_faults).delete(clear_faults))
         .route("/_emulator/reset-counters", post(reset_counters))
         .with_state(Control { core, summary })
@@ -46,6 +48,10 @@ async fn state(State(control): State<Control>) -> Json<Value> {
     state["writes"] = json!(control.core.writes());
     state["faults"] = json!(control.core.faults());
     Json(state)
+}
+
+async fn journal(State(control): State<Control>) -> Json<Value> {
+    Json(json!(control.core.journal()))
 }
 
 async fn faults(State(control): State<Control>) -> Json<Value> {

@@ -1,8 +1,10 @@
-//! The part of an emulator's state that does not depend on the vendor: counters, the list of
-//! writes, faults, and the signal to stop.
+//! The part of an emulator's state that does not depend on the vendor: counters, the journal, the
+//! list of writes, faults, pauses, and the signal to stop.
 
 use super::faults::{Armed, Fault, FaultKind, Faults, Seen};
+use super::journal::{Entry, Journal};
 use super::lock;
+use super::pause::{Hold, Pause, Pauses, Point};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -42,16 +44,29 @@ pub struct RouteCount {
     pub count: u64,
 }
 
+/// What awaits a request that has come.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Its number in the journal.
+    pub number: u64,
+    /// The fault that fires at it.
+    pub fault: Option<FaultKind>,
+    /// The pause that holds it.
+    pub hold: Option<Hold>,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     faults: Faults,
+    pauses: Pauses,
+    journal: Journal,
     counts: BTreeMap<(String, String), u64>,
     writes: VecDeque<Write>,
     written: u64,
     pages: HashMap<String, Value>,
 }
 
-/// Counters, writes, faults.
+/// Counters, journal, writes, faults, pauses.
 #[derive(Debug)]
 pub struct Core {
     inner: Mutex<Inner>,
@@ -65,11 +80,26 @@ impl Default for Core {
 }
 
 impl Core {
-    /// Counts a request and gives the fault that fires at it.
-    pub fn arrive(&self, seen: &Seen<'_>) -> Option<FaultKind> {
+    /// Counts a request, notes it, and says what awaits it.
+    pub fn arrive(&self, seen: &Seen<'_>) -> Arrival {
         let mut inner = lock(&self.inner);
         *inner.counts.entry((seen.method.to_owned(), seen.route.to_owned())).or_default() += 1;
-        inner.faults.fire(seen)
+        Arrival { number: inner.journal.note(seen), fault: inner.faults.fire(seen), hold: inner.pauses.arrive(seen) }
+    }
+
+    /// Notes how the emulated system answered a request of the journal.
+    pub fn answered(&self, number: u64, status: u16) {
+        lock(&self.inner).journal.answered(number, status);
+    }
+
+    /// The requests that are kept, oldest first.
+    pub fn journal(&self) -> Vec<Entry> {
+        lock(&self.inner).journal.entries()
+    }
+
+    /// Holds the request at a point.
+    pub fn pause(&self, point: Point) -> Pause {
+        lock(&self.inner).pauses.set(point)
     }
 
     /// Notes a write.
@@ -140,10 +170,12 @@ impl Core {
         lock(&self.inner).written
     }
 
-    /// Sets the counters to zero and forgets the writes; faults keep their counting.
+    /// Sets the counters to zero and forgets the journal and the writes; faults and pauses keep
+    /// their counting.
     pub fn reset_counters(&self) {
         let mut inner = lock(&self.inner);
         inner.counts.clear();
+        inner.journal.clear();
         inner.writes.clear();
         inner.written = 0;
     }
@@ -160,7 +192,7 @@ impl Core {
     }
 
     /// Waits, but not longer than until the emulator stops.
-    pub async fn pause(&self, ms: u64) {
+    pub async fn wait(&self, ms: u64) {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(ms)) => {}
             () = self.stopped() => {}

@@ -206,12 +206,7 @@ impl Fault {
     }
 
     fn matches(&self, seen: &Seen<'_>) -> bool {
-        let route = self.route.as_deref().is_none_or(|wanted| match wanted.strip_suffix('*') {
-            Some(prefix) => seen.route.starts_with(prefix),
-            None => seen.route == wanted,
-        });
-        route
-            && self.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(seen.method))
+        fits(self.method.as_deref(), self.route.as_deref(), seen)
             && self.contains.as_deref().is_none_or(|text| seen.target.contains(text))
             && self.body_contains.as_deref().is_none_or(|text| seen.body.contains(text))
     }
@@ -237,6 +232,15 @@ pub struct Seen<'a> {
     pub target: &'a str,
     /// Body, as far as it is text.
     pub body: &'a str,
+}
+
+/// Whether a request is of this method and route template; a trailing `*` matches any rest.
+pub fn fits(method: Option<&str>, route: Option<&str>, seen: &Seen<'_>) -> bool {
+    let route = route.is_none_or(|wanted| match wanted.strip_suffix('*') {
+        Some(prefix) => seen.route.starts_with(prefix),
+        None => seen.route == wanted,
+    });
+    route && method.is_none_or(|wanted| wanted.eq_ignore_ascii_case(seen.method))
 }
 
 /// A fault with its counters.

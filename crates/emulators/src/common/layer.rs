@@ -1,7 +1,8 @@
-//! Middleware round every vendor route: counts the request, fires a fault, notes writes.
+//! Middleware round every vendor route: counts and notes the request, holds it, fires a fault.
 
-use super::core::Core;
+use super::core::{Arrival, Core};
 use super::faults::{FaultKind, RetryAfter, Seen};
+use super::pause::{Hold, Moment};
 use super::rewrite;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -59,6 +60,7 @@ pub fn template(routes: &'static [&'static str], path: &str) -> &'static str {
 /// One request, which may be performed any number of times.
 struct Call {
     watch: Watch,
+    number: u64,
     parts: Parts,
     body: Bytes,
     route: &'static str,
@@ -81,9 +83,10 @@ impl Call {
         self.next.clone().run(request).await
     }
 
-    /// Performs the request and notes it when it is a write.
+    /// Performs the request and notes the answer.
     async fn perform(&self) -> Response {
         let response = self.perform_with(self.body.clone()).await;
+        self.watch.core.answered(self.number, response.status().as_u16());
         if self.watch.vendor.is_write(&self.parts.method, self.route) {
             self.watch.core.record(&self.seen(), response.status().as_u16());
         }
@@ -104,11 +107,19 @@ pub async fn observe(State(watch): State<Watch>, request: Request, next: Next) -
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let call = Call { watch, parts, body, route, target, next };
-    let fault = call.watch.core.arrive(&call.seen());
+    let mut call = Call { watch, number: 0, parts, body, route, target, next };
+    let Arrival { number, fault, hold } = call.watch.core.arrive(&call.seen());
+    call.number = number;
+    match hold {
+        None => answer(&call, fault).await,
+        Some(hold) => held(call, hold, fault).await,
+    }
+}
+
+async fn answer(call: &Call, fault: Option<FaultKind>) -> Response {
     let response = match &fault {
-        None => plain(&call).await,
-        Some(kind) => faulty(&call, kind).await,
+        None => plain(call).await,
+        Some(kind) => faulty(call, kind).await,
     };
     tracing::debug!(
         method = %call.parts.method,
@@ -118,6 +129,20 @@ pub async fn observe(State(watch): State<Watch>, request: Request, next: Next) -
         "request"
     );
     response
+}
+
+/// In a task of its own, because the server drops the work on a request whose client is gone, and
+/// then chance would decide whether a request that was held takes effect.
+async fn held(call: Call, mut hold: Hold, fault: Option<FaultKind>) -> Response {
+    let task = tokio::spawn(async move {
+        let core = Arc::clone(&call.watch.core);
+        if !hold.pass(Moment::Before, &core).await {
+            return broken();
+        }
+        let response = answer(&call, fault).await;
+        if hold.pass(Moment::After, &core).await { response } else { broken() }
+    });
+    task.await.unwrap_or_else(|_| broken())
 }
 
 async fn plain(call: &Call) -> Response {
@@ -134,7 +159,7 @@ async fn faulty(call: &Call, kind: &FaultKind) -> Response {
         FaultKind::Status { code, retry_after, body } => status(call, *code, retry_after.as_ref(), body.as_ref()),
         FaultKind::Reset => broken(),
         FaultKind::Delay { ms } => {
-            core.pause(*ms).await;
+            core.wait(*ms).await;
             call.perform().await
         }
         FaultKind::TruncateBody => truncated(call.perform().await).await,
@@ -156,7 +181,7 @@ async fn faulty(call: &Call, kind: &FaultKind) -> Response {
         }
         FaultKind::CommitThenTimeout { ms } => {
             call.perform().await;
-            core.pause(*ms).await;
+            core.wait(*ms).await;
             broken()
         }
         FaultKind::CommitThenReset => {

@@ -1,13 +1,14 @@
 //! Changes to a list's answer that the faults of paging make.
 //!
 //! Knows the list shapes of the emulated vendors: `_data` with `_meta.links` (Personio v2),
-//! `Resources` with `totalResults` (SCIM), `cost_centers` with `total` (TravelPerk REST).
+//! `Resources` with `totalResults` (SCIM), `cost_centers` with `total` (TravelPerk REST), `rows`
+//! with `total` and `next` (the invented systems).
 
 use super::faults::FaultKind;
 use serde_json::{Value, json};
 
 /// Names under which the rows of a list are found.
-const ROWS: [&str; 3] = ["_data", "Resources", "cost_centers"];
+const ROWS: [&str; 4] = ["_data", "Resources", "cost_centers", "rows"];
 /// Names under which a total is found.
 const TOTALS: [&str; 2] = ["totalResults", "total"];
 /// Names that count the rows of the page.
@@ -31,6 +32,9 @@ pub fn apply(body: &mut Value, kind: &FaultKind, target: &str, before: Option<Va
             set_numbers(body, |_| 0);
             if let Some(links) = body.pointer_mut("/_meta/links").and_then(Value::as_object_mut) {
                 links.remove("next");
+            }
+            if let Some(fields) = body.as_object_mut() {
+                fields.remove("next");
             }
         }
         FaultKind::DropPage => *rows = json!([]),
@@ -61,12 +65,14 @@ fn stick(body: &mut Value, target: &str) {
     if !target.contains("cursor=") {
         return;
     }
-    let own = body.pointer("/_meta/links/self/href").and_then(Value::as_str).map(str::to_owned);
-    let Some(own) = own else { return };
-    let base = own.split('?').next().unwrap_or(&own);
     let query = target.split_once('?').map_or("", |(_, query)| query);
-    let href = format!("{base}?{query}");
-    if let Some(links) = body.pointer_mut("/_meta/links").and_then(Value::as_object_mut) {
+    let own = |link: &str| format!("{}?{query}", link.split('?').next().unwrap_or(link));
+    if let Some(next) = body.get("next").and_then(Value::as_str).map(own) {
+        body["next"] = json!(next);
+    }
+    let href = body.pointer("/_meta/links/self/href").and_then(Value::as_str).map(own);
+    let links = body.pointer_mut("/_meta/links").and_then(Value::as_object_mut);
+    if let (Some(href), Some(links)) = (href, links) {
         links.insert("next".to_owned(), json!({ "href": href }));
     }
 }

@@ -2,6 +2,8 @@
 
 use super::core::{Core, RouteCount, Write};
 use super::faults::{Armed, Fault};
+use super::journal::Entry;
+use super::pause::{Moment, Pause, Point};
 use axum::Router;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -83,7 +85,28 @@ impl Server {
         self.core.writes()
     }
 
-    /// Sets the counters to zero and forgets the writes.
+    /// Every request to the emulated system, reads and refused ones among them, in the order in
+    /// which they came.
+    pub fn journal(&self) -> Vec<Entry> {
+        self.core.journal()
+    }
+
+    /// Holds the nth request from now on, counted from 1, before it takes effect or after.
+    pub fn pause_at(&self, nth: u64, moment: Moment) -> Pause {
+        self.pause(Point::new(nth, moment))
+    }
+
+    /// Stops at the nth request from now on: it is held, and so is every later one.
+    pub fn stop_at(&self, nth: u64, moment: Moment) -> Pause {
+        self.pause(Point::new(nth, moment).with_later_ones())
+    }
+
+    /// Holds the request at a point.
+    pub fn pause(&self, point: Point) -> Pause {
+        self.core.pause(point)
+    }
+
+    /// Sets the counters to zero and forgets the journal and the writes.
     pub fn reset_counters(&self) {
         self.core.reset_counters();
     }

@@ -73,6 +73,52 @@ impl People {
         self.persons.insert(person.id, person);
     }
 
+    /// Exchanges the e-mail addresses of two people.
+    pub fn swap_emails(&mut self, one: u64, other: u64) -> bool {
+        let email = |id| self.get(id).map(|person| person.email.clone());
+        let (Some(first), Some(second)) = (email(one), email(other)) else {
+            return false;
+        };
+        self.update(one, |person| person.email = second) && self.update(other, |person| person.email = first)
+    }
+
+    /// Gives somebody another id, which nobody may have yet; those they lead follow.
+    pub fn change_id(&mut self, from: u64, to: u64) -> bool {
+        if self.get(to).is_some() {
+            return false;
+        }
+        let Some(person) = self.persons.remove(&from) else {
+            return false;
+        };
+        self.persons.insert(to, Person { id: to, updated_at: Timestamp::now(), ..person });
+        for employment in self.persons.values_mut().flat_map(|person| &mut person.employments) {
+            if employment.supervisor == Some(from) {
+                employment.supervisor = Some(to);
+            }
+        }
+        true
+    }
+
+    /// Takes somebody on again under a new id, as some systems do: the old record stays as it is,
+    /// the new one has the same names, address and day of birth, and begins today. Gives the new id.
+    pub fn rehire(&mut self, id: u64) -> Option<u64> {
+        let before = self.get(id)?.clone();
+        let today = self.today();
+        let new = self.join();
+        self.update(new, |person| {
+            let Person { id, number, created_at, employments, .. } = person.clone();
+            *person = Person { id, number, created_at, employments, listed: true, ..before.clone() };
+            person.employments.truncate(1);
+        });
+        self.update_employment(new, |employment| {
+            employment.status = EmploymentStatus::Active;
+            employment.start = Some(today);
+            (employment.end, employment.termination) = (None, None);
+            employment.supervisor = before.current().supervisor;
+        });
+        Some(new)
+    }
+
     /// Removes somebody from the lists, which is not the same as leaving.
     pub fn remove(&mut self, id: u64) -> bool {
         self.persons.get_mut(&id).is_some_and(|person| std::mem::take(&mut person.listed))

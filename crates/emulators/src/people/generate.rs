@@ -92,7 +92,7 @@ fn cost_centers(rng: &mut Rng, number: u64) -> Vec<(u64, u8)> {
 }
 
 /// Person number N.
-pub fn person(options: &PeopleOptions, number: u64) -> Person {
+pub fn person(options: &PeopleOptions, id_base: u64, number: u64) -> Person {
     let mut rng = Rng::of(options.seed, number);
     let (first, first_ascii, usual) = *rng.pick(&names::FIRST);
     let (last, last_ascii) = *rng.pick(&names::LAST);
@@ -102,13 +102,16 @@ pub fn person(options: &PeopleOptions, number: u64) -> Person {
         _ => usual,
     };
     let born = date(1958, 1, 1).saturating_add(days(rng.below(46 * 365)));
-    let employments = employments(&mut rng, options, number);
+    let mut employments = employments(&mut rng, options, number);
+    for employment in &mut employments {
+        employment.supervisor = employment.supervisor.map(|manager| id_base + manager);
+    }
     let oldest = employments.last().and_then(|oldest| oldest.start).unwrap_or(LAST_CHANGE);
     let created = at(oldest.min(LAST_CHANGE).saturating_sub(14.days()), 0);
     let updated = at(LAST_CHANGE.saturating_sub(days(rng.below(300))), rng.below(480));
     let no_email = options.gaps && number.is_multiple_of(211);
     Person {
-        id: super::People::id_of(number),
+        id: id_base + number,
         number,
         email: (!no_email).then(|| format!("{first_ascii}.{last_ascii}.{number}@example.test")),
         first_name: first.to_owned(),
@@ -174,7 +177,7 @@ fn past_employments(number: u64) -> usize {
     }
 }
 
-/// An employment without its dates.
+/// An employment without its dates, and with the manager's number in place of the id.
 fn employment(rng: &mut Rng, options: &PeopleOptions, number: u64) -> Employment {
     let (offices, entities, departments, _) = names::SIZES_OF;
     let department = rng.below(departments);
@@ -193,7 +196,7 @@ fn employment(rng: &mut Rng, options: &PeopleOptions, number: u64) -> Employment
         kind: if external { EmploymentType::External } else { EmploymentType::Internal },
         weekly_hours: *rng.pick(&[20, 32, 40, 40, 40]),
         position: (*rng.pick(&names::POSITIONS)).to_owned(),
-        supervisor: manager.map(super::People::id_of),
+        supervisor: manager,
         office: id_at(names::OFFICE_BASE, rng.below(offices)),
         legal_entity: id_at(names::ENTITY_BASE, rng.below(entities)),
         department: id_at(names::DEPARTMENT_BASE, department),

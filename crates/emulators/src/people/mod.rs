@@ -17,7 +17,8 @@ pub use model::{Catalogue, Employment, EmploymentStatus, EmploymentType, Gender,
 use jiff::civil::{Date, date};
 use std::collections::BTreeMap;
 
-/// Added to a person's number to give the id, so that ids and numbers are not mixed up.
+/// Added to a person's number to give the id, so that ids and numbers are not mixed up, unless
+/// [`People::with_id_base`] says otherwise.
 pub const ID_BASE: u64 = 100_000;
 
 /// The day that data is generated for unless another one is asked for.
@@ -48,6 +49,7 @@ impl Default for PeopleOptions {
 #[derive(Clone, Debug)]
 pub struct People {
     options: PeopleOptions,
+    id_base: u64,
     persons: BTreeMap<u64, Person>,
     next_number: u64,
     /// Offices, departments and so on.
@@ -62,21 +64,33 @@ impl People {
 
     /// People as asked for.
     pub fn with(options: PeopleOptions) -> Self {
-        let mut people = Self { catalogue: names::catalogue(), persons: BTreeMap::new(), next_number: 1, options };
-        for _ in 0..people.options.count {
+        Self::with_id_base(options, ID_BASE)
+    }
+
+    /// People whose ids are their numbers plus a base of the caller's choice. With 0 they have the
+    /// ids that a target gives to its own people.
+    pub fn with_id_base(options: PeopleOptions, id_base: u64) -> Self {
+        let count = options.count;
+        let catalogue = names::catalogue();
+        let mut people = Self { options, id_base, persons: BTreeMap::new(), next_number: 1, catalogue };
+        for _ in 0..count {
             people.append();
         }
         people
     }
 
-    /// The id of person number N, from 1.
+    /// The id of person number N, from 1, with the default base.
     pub fn id_of(number: u64) -> u64 {
         ID_BASE + number
     }
 
     /// Adds the next person of the sequence as they would have been generated.
     fn append(&mut self) -> u64 {
-        let person = generate::person(&self.options, self.next_number);
+        // An id may have been given by hand.
+        while self.persons.contains_key(&(self.id_base + self.next_number)) {
+            self.next_number += 1;
+        }
+        let person = generate::person(&self.options, self.id_base, self.next_number);
         self.next_number += 1;
         let id = person.id;
         self.persons.insert(id, person);

@@ -1,10 +1,11 @@
 //! `GET /v2/persons/{id}/employments` and one of them.
 
+use super::super::common::base_url;
 use super::super::people::{Employment, EmploymentStatus, EmploymentType, Person};
-use super::paging::{Page, base_url};
+use super::paging::Page;
 use super::persons::{find, time};
 use super::problem::Problem;
-use super::{App, SCOPE_PERSONS, TerminationKey};
+use super::{App, PersonioOptions, SCOPE_PERSONS, TerminationKey, without};
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
@@ -30,10 +31,9 @@ pub async fn list(
             wanted.push(employment);
         }
     }
-    let key = state.options.termination_key;
     let path = format!("/v2/persons/{id}/employments");
     let rows = (1..).zip(wanted);
-    Ok(Json(page.cut(&headers, &path, rows, |row| render(person, row, key, &headers))))
+    Ok(Json(page.cut(&headers, &path, rows, |row| render(person, row, &state.options, &headers))))
 }
 
 /// One employment of a person.
@@ -47,7 +47,7 @@ pub async fn one(
     let person = find(&state.people, &id)?;
     let found = person.employments.iter().find(|candidate| candidate.id == employment);
     let found = found.ok_or_else(|| Problem::not_found("no such employment"))?;
-    Ok(Json(render(person, found, state.options.termination_key, &headers)))
+    Ok(Json(render(person, found, &state.options, &headers)))
 }
 
 fn accepts(employment: &Employment, filters: &[(String, String)]) -> Result<bool, Problem> {
@@ -92,7 +92,7 @@ fn termination(person: &Person, employment: &Employment, key: TerminationKey) ->
     rendered
 }
 
-fn render(person: &Person, employment: &Employment, key: TerminationKey, headers: &HeaderMap) -> Value {
+fn render(person: &Person, employment: &Employment, options: &PersonioOptions, headers: &HeaderMap) -> Value {
     let cost_centers: Vec<Value> =
         employment.cost_centers.iter().map(|(id, weight)| json!({ "id": id.to_string(), "weight": weight })).collect();
     let kind = match employment.kind {
@@ -100,7 +100,7 @@ fn render(person: &Person, employment: &Employment, key: TerminationKey, headers
         EmploymentType::External => "EXTERNAL",
     };
     let own = format!("{}/v2/persons/{}", base_url(headers), person.id);
-    json!({
+    let rendered = json!({
         "id": employment.id,
         "status": status(employment.status),
         "weekly_working_hours": employment.weekly_hours,
@@ -124,10 +124,11 @@ fn render(person: &Person, employment: &Employment, key: TerminationKey, headers
         ],
         "cost_centers": cost_centers,
         "person": reference(person.id),
-        "termination": termination(person, employment, key),
+        "termination": termination(person, employment, options.termination_key),
         "_meta": { "links": {
             "self": { "href": format!("{own}/employments/{}", employment.id) },
             "person": { "href": own },
         } },
-    })
+    });
+    without(rendered, &options.omit_from_employments)
 }

@@ -30,6 +30,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use problem::Problem;
+use serde_json::Value;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -84,6 +85,10 @@ pub struct PersonioOptions {
     pub auth_rate: Option<Rate>,
     /// How the last working day is spelt.
     pub termination_key: TerminationKey,
+    /// Names that are left out of every person, for instance `status`.
+    pub omit_from_persons: Vec<String>,
+    /// Names that are left out of every employment, for instance `supervisor`.
+    pub omit_from_employments: Vec<String>,
 }
 
 impl Default for PersonioOptions {
@@ -97,8 +102,18 @@ impl Default for PersonioOptions {
             rate: None,
             auth_rate: None,
             termination_key: TerminationKey::default(),
+            omit_from_persons: Vec::new(),
+            omit_from_employments: Vec::new(),
         }
     }
+}
+
+/// A row without the fields of these names.
+fn without(mut row: Value, names: &[String]) -> Value {
+    if let Some(fields) = row.as_object_mut() {
+        fields.retain(|name, _| !names.contains(name));
+    }
+    row
 }
 
 /// What the handlers share.

@@ -1,7 +1,8 @@
 //! Query parameters, cursors and links of a list.
 
+use super::super::common::base_url;
 use super::problem::Problem;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -89,10 +90,4 @@ fn limit(value: &str) -> Result<usize, Problem> {
         .ok()
         .filter(|limit| (1..=MAX_LIMIT).contains(limit))
         .ok_or_else(|| Problem::bad_request(format!("limit must be from 1 to {MAX_LIMIT}")))
-}
-
-/// Links point to the host that the caller used.
-pub fn base_url(headers: &HeaderMap) -> String {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    format!("http://{}", host.unwrap_or("localhost"))
 }

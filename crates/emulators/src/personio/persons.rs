@@ -1,9 +1,10 @@
 //! `GET /v2/persons` and `GET /v2/persons/{id}`.
 
+use super::super::common::base_url;
 use super::super::people::{Gender, Person};
-use super::paging::{Page, base_url};
+use super::paging::Page;
 use super::problem::Problem;
-use super::{App, SCOPE_PERSONS};
+use super::{App, PersonioOptions, SCOPE_PERSONS, without};
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
@@ -41,7 +42,7 @@ pub async fn list(
         .iter()
         .filter(|person| person.listed && filters.iter().all(|filter| filter.accepts(person)))
         .map(|person| (person.id, person));
-    Ok(Json(page.cut(&headers, "/v2/persons", rows, |person| render(person, &headers))))
+    Ok(Json(page.cut(&headers, "/v2/persons", rows, |person| render(person, &state.options, &headers))))
 }
 
 /// One person.
@@ -52,7 +53,7 @@ pub async fn one(
 ) -> Result<Json<Value>, Problem> {
     let state = app.state();
     state.authorize(&headers, SCOPE_PERSONS)?;
-    Ok(Json(render(find(&state.people, &id)?, &headers)))
+    Ok(Json(render(find(&state.people, &id)?, &state.options, &headers)))
 }
 
 /// The person with this id, unless removed.
@@ -123,10 +124,10 @@ fn gender(gender: Gender) -> &'static str {
     }
 }
 
-fn render(person: &Person, headers: &HeaderMap) -> Value {
+fn render(person: &Person, options: &PersonioOptions, headers: &HeaderMap) -> Value {
     let employments: Vec<Value> = person.employments.iter().map(|employment| json!({ "id": employment.id })).collect();
     let href = format!("{}/v2/persons/{}/employments", base_url(headers), person.id);
-    json!({
+    let rendered = json!({
         "id": person.id.to_string(),
         "email": person.email,
         "created_at": person.created_at,
@@ -157,5 +158,6 @@ fn render(person: &Person, headers: &HeaderMap) -> Value {
         ],
         "employments": employments,
         "_meta": { "links": { "employments": { "href": href } } },
-    })
+    });
+    without(rendered, &options.omit_from_persons)
 }

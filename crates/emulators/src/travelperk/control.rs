@@ -4,6 +4,7 @@
 
 use super::super::common::control::refused;
 use super::App;
+use super::state::merge;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -52,21 +53,6 @@ async fn change(State(app): State<Arc<App>>, body: String) -> Response {
         }
     };
     done.map_or_else(IntoResponse::into_response, |id| Json(json!({ "id": id })).into_response())
-}
-
-/// Objects are merged, everything else is replaced; null takes away.
-fn merge(fields: &mut Map<String, Value>, set: Map<String, Value>) {
-    for (name, value) in set {
-        match (fields.get_mut(&name), value) {
-            (_, Value::Null) => {
-                fields.shift_remove(&name);
-            }
-            (Some(Value::Object(inner)), Value::Object(set)) => merge(inner, set),
-            (_, value) => {
-                fields.insert(name, value);
-            }
-        }
-    }
 }
 
 /// The vendor's part of `GET /_emulator/state`.

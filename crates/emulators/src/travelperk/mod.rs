@@ -74,6 +74,11 @@ pub const ROUTES: [&str; 12] = [
 pub struct TravelPerkOptions {
     /// Accepted key, for both schemes.
     pub api_key: String,
+    /// Id of the first account and of the first cost centre. Two tenants have the same ids for
+    /// different people unless this is set.
+    pub first_id: u64,
+    /// Answer every search as if nothing had been searched for, as some SCIM servers do.
+    pub ignore_filters: bool,
     /// Whether `externalId eq` works; the vendor's documents leave it open.
     pub filter_external_id: bool,
     /// Names of the companies.
@@ -96,6 +101,8 @@ impl Default for TravelPerkOptions {
     fn default() -> Self {
         Self {
             api_key: DEMO_API_KEY.to_owned(),
+            first_id: 1,
+            ignore_filters: false,
             filter_external_id: true,
             companies: DEFAULT_COMPANIES.map(str::to_owned).to_vec(),
             default_company: DEFAULT_COMPANIES[0].to_owned(),

@@ -56,8 +56,8 @@ fn full(state: &TravelPerkState, id: u64) -> Result<Value, RestError> {
         .map(|user| {
             json!({
                 "id": user.id,
-                "first_name": user.fields["name"]["givenName"],
-                "last_name": user.fields["name"]["familyName"],
+                "first_name": user.fields.get("name").map(|name| &name["givenName"]),
+                "last_name": user.fields.get("name").map(|name| &name["familyName"]),
                 "email": user.user_name(),
                 "phone": null,
                 "profile_picture": null,

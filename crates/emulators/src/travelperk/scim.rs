@@ -67,9 +67,9 @@ pub async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery, header
 }
 
 /// Only `userName` and, unless switched off, `externalId` can be looked for. Closed accounts
-/// are found as well.
+/// are found as well. A server that ignores filters gives everybody.
 fn matching<'a>(state: &'a TravelPerkState, filter: Option<&str>) -> Result<Vec<&'a Account>, ScimError> {
-    let Some(text) = filter else {
+    let Some(text) = filter.filter(|_| !state.options.ignore_filters) else {
         return Ok(state.accounts().collect());
     };
     let filter = Filter::parse(text)?;

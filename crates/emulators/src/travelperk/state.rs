@@ -71,14 +71,22 @@ pub struct TravelPerkState {
     /// The settings; a change takes effect at the next request.
     pub options: TravelPerkOptions,
     accounts: BTreeMap<u64, Account>,
+    misdelivered: BTreeMap<u64, Fields>,
     cost_centers: BTreeMap<u64, CostCenter>,
-    last_id: u64,
-    last_cost_center: u64,
+    next_id: u64,
+    next_cost_center: u64,
 }
 
 impl TravelPerkState {
     pub(super) fn new(options: TravelPerkOptions) -> Self {
-        Self { options, accounts: BTreeMap::new(), cost_centers: BTreeMap::new(), last_id: 0, last_cost_center: 0 }
+        Self {
+            accounts: BTreeMap::new(),
+            misdelivered: BTreeMap::new(),
+            cost_centers: BTreeMap::new(),
+            next_id: options.first_id,
+            next_cost_center: options.first_id,
+            options,
+        }
     }
 
     /// All accounts by ascending id.
@@ -101,8 +109,8 @@ impl TravelPerkState {
     pub fn insert(&mut self, fields: Fields) -> Result<u64, ScimError> {
         let mut fields = self.checked(fields, None)?;
         fields.entry("active").or_insert(json!(true));
-        self.last_id += 1;
-        let (id, now) = (self.last_id, Timestamp::now());
+        let (id, now) = (self.next_id, Timestamp::now());
+        self.next_id += 1;
         self.accounts.insert(id, Account { id, fields, created: now, modified: now });
         Ok(id)
     }
@@ -124,6 +132,34 @@ impl TravelPerkState {
         change(&mut account.fields);
         account.modified = Timestamp::now();
         true
+    }
+
+    /// Closes an account as an administrator does, who leaves everything else as it is.
+    pub fn suspend(&mut self, id: u64) -> bool {
+        self.edit(id, |fields| {
+            fields.insert("active".to_owned(), json!(false));
+        })
+    }
+
+    /// Exchanges the logins, which are the e-mail addresses, of two accounts.
+    pub fn swap_user_names(&mut self, one: u64, other: u64) -> bool {
+        let name = |id| self.account(id).map(|account| json!(account.user_name()));
+        let (Some(first), Some(second)) = (name(one), name(other)) else {
+            return false;
+        };
+        let mut set = |id, name| {
+            self.edit(id, |fields| {
+                fields.insert("userName".to_owned(), name);
+            })
+        };
+        set(one, second) && set(other, first)
+    }
+
+    /// Delivers these attributes of an account in place of its own ones, whatever their type: null
+    /// leaves an attribute out, objects are merged. The account itself stays as it is and can be
+    /// written; no attributes end this.
+    pub fn misdeliver(&mut self, id: u64, attributes: Fields) {
+        self.misdelivered.insert(id, attributes);
     }
 
     /// Deletes an account. What happens to those whose manager it was is not documented; here
@@ -202,6 +238,7 @@ impl TravelPerkState {
                 "location": self.location(account.id),
             }),
         );
+        merge(&mut user, self.misdelivered.get(&account.id).cloned().unwrap_or_default());
         Value::Object(user)
     }
 
@@ -220,8 +257,8 @@ impl TravelPerkState {
         if self.cost_centers().any(|known| known.name == name) {
             return None;
         }
-        self.last_cost_center += 1;
-        let id = self.last_cost_center;
+        let id = self.next_cost_center;
+        self.next_cost_center += 1;
         self.cost_centers.insert(id, CostCenter { id, name: name.to_owned(), archived: false });
         Some(id)
     }
@@ -257,6 +294,21 @@ impl TravelPerkState {
                 entry["costCenter"] = json!(name);
             }
         });
+    }
+}
+
+/// Objects are merged, everything else is replaced; null takes away.
+pub(super) fn merge(fields: &mut Fields, set: Fields) {
+    for (name, value) in set {
+        match (fields.get_mut(&name), value) {
+            (_, Value::Null) => {
+                fields.shift_remove(&name);
+            }
+            (Some(Value::Object(inner)), Value::Object(set)) => merge(inner, set),
+            (_, value) => {
+                fields.insert(name, value);
+            }
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 #![allow(clippy::doc_markdown, reason = "TravelPerk is a name, not code")]
 
 mod faults;
+mod generic;
+mod pauses;
 mod people;
 mod personio;
 mod travelperk;

@@ -76,3 +76,54 @@ fn batches_are_repeatable() {
     one.set_today(later);
     assert!(!one.get(leaver).unwrap().is_active());
 }
+
+#[test]
+fn two_people_exchange_their_addresses() {
+    let mut people = People::generate(7, 9);
+    let (one, other) = (People::id_of(3), People::id_of(4));
+    let email = |people: &People, id| people.get(id).unwrap().email.clone();
+    let before = (email(&people, one), email(&people, other));
+    assert!(people.swap_emails(one, other));
+    assert_eq!((email(&people, other), email(&people, one)), before);
+    assert!(!people.swap_emails(one, 1));
+}
+
+#[test]
+fn somebody_gets_another_id_and_those_they_lead_follow() {
+    let mut people = People::generate(7, 9);
+    let (old, new) = (People::id_of(2), People::id_of(10));
+    let led = |people: &People, id| people.iter().filter(|one| one.current().supervisor == Some(id)).count();
+    let before = (people.get(old).unwrap().email.clone(), led(&people, old));
+    assert!(people.change_id(old, new));
+    assert_eq!((people.get(new).unwrap().email.clone(), led(&people, new)), before);
+    assert_eq!((people.get(old), led(&people, old), people.len()), (None, 0, 9));
+    assert!(!people.change_id(old, 1) && !people.change_id(new, People::id_of(1)), "gone, taken");
+    assert_eq!(people.join(), People::id_of(11), "an id in use is not given again");
+}
+
+#[test]
+fn a_rehire_is_a_new_record_of_the_same_person() {
+    let mut people = People::generate(7, 40);
+    let old = People::id_of(20);
+    people.leave(old, None);
+    let new = people.rehire(old).unwrap();
+    let (before, after) = (people.get(old).unwrap(), people.get(new).unwrap());
+    assert_eq!(
+        (&before.email, &before.last_name, before.birth_date),
+        (&after.email, &after.last_name, after.birth_date)
+    );
+    assert_eq!((before.is_active(), after.is_active(), new), (false, true, People::id_of(41)));
+    assert_eq!((after.current().start, after.employments.len()), (Some(people.today()), 1));
+    assert_eq!(before.current().supervisor, after.current().supervisor);
+    assert_ne!(before.current().id, after.current().id);
+    assert_eq!(people.rehire(1), None);
+}
+
+#[test]
+fn ids_may_begin_where_those_of_a_target_do() {
+    let options = PeopleOptions { count: 9, ..PeopleOptions::default() };
+    let mut people = People::with_id_base(options, 0);
+    assert_eq!(people.iter().map(|person| person.id).collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
+    assert_eq!(people.get(9).unwrap().current().supervisor, Some(3));
+    assert_eq!(people.join(), 10);
+}

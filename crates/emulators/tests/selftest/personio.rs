@@ -160,3 +160,37 @@ async fn buckets_and_batches() {
     assert_eq!(leaver.leaves_on(), Some(jiff::civil::date(2026, 3, 1)));
     assert!(leaver.is_active());
 }
+
+#[tokio::test]
+async fn fields_are_left_out_of_every_row() {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let options = PersonioOptions {
+        omit_from_persons: names(&["status"]),
+        omit_from_employments: names(&["supervisor", "cost_centers"]),
+        ..PersonioOptions::default()
+    };
+    let session = Session::start(9, options).await;
+    let id = People::id_of(9);
+    let (_, person) = session.get(&format!("/v2/persons/{id}")).await;
+    assert_eq!((person.get("status"), &person["id"]), (None, &json!(id.to_string())));
+    assert_eq!(session.get("/v2/persons").await.1["_data"][0].get("status"), None);
+    let (_, body) = session.get(&format!("/v2/persons/{id}/employments")).await;
+    let employment = &body["_data"][0];
+    assert_eq!((employment.get("supervisor"), employment.get("cost_centers")), (None, None));
+    assert_eq!(employment["status"], "ACTIVE", "only where it was asked for");
+    session.emulator.state().options.omit_from_employments.clear();
+    let (_, body) = session.get(&format!("/v2/persons/{id}/employments")).await;
+    assert_eq!(body["_data"][0]["supervisor"]["id"], People::id_of(3).to_string());
+}
+
+#[tokio::test]
+async fn employments_of_one_person_come_back_empty_with_200() {
+    let session = Session::start(9, PersonioOptions::default()).await;
+    let (of_one, of_another) = (People::id_of(1), People::id_of(2));
+    let fault = Fault::new(FaultKind::EmptyList).on("GET", "/v2/persons/{id}/employments");
+    session.emulator.fail(fault.containing(&format!("/{of_one}/")));
+    let (status, body) = session.get(&format!("/v2/persons/{of_one}/employments")).await;
+    assert_eq!((status, &body["_data"], next(&body)), (200, &json!([]), None));
+    let (_, body) = session.get(&format!("/v2/persons/{of_another}/employments")).await;
+    assert_eq!(body["_data"].as_array().unwrap().len(), 1);
+}

@@ -13,8 +13,11 @@ struct Session {
 
 impl Session {
     async fn start() -> Self {
-        let emulator = TravelPerkEmulator::start(TravelPerkOptions::default()).await;
-        Self { emulator, client: client() }
+        Self::with(TravelPerkOptions::default()).await
+    }
+
+    async fn with(options: TravelPerkOptions) -> Self {
+        Self { emulator: TravelPerkEmulator::start(options).await, client: client() }
     }
 
     async fn scim(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
@@ -220,4 +223,55 @@ async fn changes_by_hand() {
     assert_eq!(send(session.client.post(&url).json(&edit)).await.0, 200);
     let (_, dump) = send(session.client.get(&url)).await;
     assert_eq!(dump["users"][0]["title"], "Boss");
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_filters_gives_everybody() {
+    let session = Session::with(TravelPerkOptions { ignore_filters: true, ..TravelPerkOptions::default() }).await;
+    session.create("Ada", json!({})).await;
+    session.create("Ben", json!({})).await;
+    for filter in ["userName%20eq%20%22nobody%22", "title%20eq%20%22x%22", "nonsense"] {
+        let (status, all) = session.scim(Method::GET, &format!("/Users?filter={filter}"), None).await;
+        assert_eq!((status, &all["totalResults"]), (200, &json!(2)));
+    }
+}
+
+#[tokio::test]
+async fn ids_begin_where_the_tenant_wants_them_to() {
+    let session = Session::with(TravelPerkOptions { first_id: 100_001, ..TravelPerkOptions::default() }).await;
+    assert_eq!(session.create("Ada", json!({})).await.1["id"], People::id_of(1).to_string());
+    assert_eq!(session.rest(Method::POST, "/cost_centers", json!({ "name": "A" })).await.1["id"], 100_001);
+}
+
+#[tokio::test]
+async fn an_attribute_of_a_wrong_type_is_delivered_and_the_account_stays_writable() {
+    let session = Session::start().await;
+    session.create("Ada", json!({ "title": "Engineer" })).await;
+    let wrong = json!({ "title": 3, "active": "true", "name": null, ENTERPRISE: ["x"] });
+    session.emulator.state().misdeliver(1, wrong.as_object().cloned().unwrap());
+    let (_, ada) = session.scim(Method::GET, "/Users/1", None).await;
+    assert_eq!((&ada["title"], &ada["active"], ada.get("name")), (&json!(3), &json!("true"), None));
+    assert_eq!(ada[ENTERPRISE], json!(["x"]));
+    let (_, list) = session.scim(Method::GET, "/Users", None).await;
+    assert_eq!(list["Resources"][0]["title"], 3);
+    assert_eq!(session.patch(1, json!([{ "op": "replace", "path": "active", "value": false }])).await.0, 200);
+    session.emulator.state().misdeliver(1, Default::default());
+    let (_, ada) = session.scim(Method::GET, "/Users/1", None).await;
+    assert_eq!((&ada["title"], &ada["active"]), (&json!("Engineer"), &json!(false)));
+}
+
+#[tokio::test]
+async fn an_administrator_suspends_an_account_and_exchanges_two_logins() {
+    let session = Session::start().await;
+    session.create("Ada", json!({ "title": "Engineer" })).await;
+    session.create("Ben", json!({})).await;
+    {
+        let mut state = session.emulator.state();
+        assert!(state.suspend(1) && state.swap_user_names(1, 2));
+        assert!(!state.suspend(3) && !state.swap_user_names(1, 3));
+    }
+    let (_, ada) = session.scim(Method::GET, "/Users/1", None).await;
+    assert_eq!((&ada["active"], &ada["title"]), (&json!(false), &json!("Engineer")));
+    assert_eq!((&ada["userName"], &ada["externalId"]), (&json!("Ben@example.test"), &json!("Ada")));
+    assert_eq!(session.scim(Method::GET, "/Users/2", None).await.1["userName"], "Ada@example.test");
 }
