@@ -7,7 +7,7 @@ mod fields;
 mod inference;
 pub(crate) mod kinds;
 mod streams;
-mod suggest;
+pub(crate) mod suggest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
