@@ -1,15 +1,13 @@
-//! Checks one expression: that it compiles, what it uses and calls, and that it gives the right kind of value, both by
-//! reading it and by evaluating it for made-up records.
+//! Checks one expression by reading it, never by evaluating it: that it compiles, what it uses and calls, that it gives
+//! the right kind of value, and that it cannot cost too much.
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
-
-use super::kinds::Kind;
+use super::kinds::{Kind, Kinds};
 use super::{Problems, inference};
-use crate::definitions::schema::{FieldSchema, FieldType, StreamSchema};
-use crate::expression::{Expression, Variable, View};
-use crate::model::Fields;
+use crate::definitions::schema::{FieldType, StreamSchema};
+use crate::expression::budget::{Cost, MOST_BYTES, MOST_STEPS};
+use crate::expression::{Expression, Variable};
 
 /// What an expression must give.
 #[derive(Clone, Copy)]
@@ -25,11 +23,11 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
-    fn accepts(self, kind: Kind) -> bool {
+    fn accepts(self, kinds: Kinds) -> bool {
         match self {
-            Self::Truth => kind == Kind::Bool || kind.is_open(),
-            Self::Day => Kind::fits(kind, FieldType::Date, false),
-            Self::Field(type_, translated) => kind.fits(type_, translated),
+            Self::Truth => kinds.are_among(&[Kind::Bool]) && !kinds.is_null(),
+            Self::Day => kinds.fit(FieldType::Date, false),
+            Self::Field(type_, translated) => kinds.fit(type_, translated),
             Self::Anything => true,
         }
     }
@@ -77,74 +75,39 @@ pub(super) fn check(
         Ok(expression) => expression,
         Err(mistakes) => {
             for mistake in mistakes {
-                problems.add(path, format!("the expression does not compile: {}", mistake.rule), mistake.remedy);
+                problems.add(path, mistake.rule, mistake.remedy);
             }
             return None;
         }
     };
-    let (kind, findings) = inference::infer(&expression.root, row);
-    used.extend(findings.fields.iter().cloned());
-    let before = problems.0.len();
-    for (rule, remedy) in findings.mistakes {
-        problems.add(path, rule, remedy);
+    let findings = inference::infer(&expression.root, row);
+    used.extend(findings.fields.iter().map(ToString::to_string));
+    for mistake in findings.mistakes {
+        problems.add(path, mistake.rule, mistake.remedy);
     }
-    if !wanted.accepts(kind) || (matches!(wanted, Wanted::Truth) && kind == Kind::Null) {
-        problems.add(path, format!("it gives {kind}, but {}", wanted.describe()), "change the expression");
+    if !wanted.accepts(findings.kinds) {
+        problems.add(path, format!("it gives {}, but {}", findings.kinds, wanted.describe()), "change the expression");
     }
-    if problems.0.len() == before {
-        try_out(&expression, path, wanted, row.schema, &findings.fields, problems);
+    if let Some(rule) = too_costly(findings.cost) {
+        problems.add(
+            path,
+            rule,
+            "write a simpler expression, or give the fields that it uses a maxLength in the system's definition",
+        );
     }
     Some(expression)
 }
 
-/// Evaluates it for a record with every field filled and one with every field null. Errors that depend on values say
-/// nothing: real records differ.
-fn try_out(
-    expression: &Expression,
-    path: &str,
-    wanted: Wanted,
-    schema: &StreamSchema,
-    used: &BTreeSet<String>,
-    problems: &mut Problems,
-) {
-    let view = View::new(schema, used);
-    for is_filled in [true, false] {
-        let body = example(schema, is_filled);
-        let outcome = expression.evaluate(&view.context(&body));
-        let record = if is_filled { "with every field filled" } else { "without any value" };
-        match outcome {
-            Ok(value) => {
-                let kind = Kind::of_value(&value);
-                if !wanted.accepts(kind) {
-                    let rule = format!("for a record {record} it gives {kind}, but {}", wanted.describe());
-                    problems.add(path, rule, "change the expression");
-                    return;
-                }
-            }
-            Err(error) if is_filled && error.is_type_error => {
-                problems.add(path, format!("for a record {record} it fails: {error}"), "change the expression");
-                return;
-            }
-            Err(_) => {}
-        }
-    }
-}
-
-/// A made-up record.
-fn example(schema: &StreamSchema, is_filled: bool) -> Fields {
-    let value = |field| if is_filled { example_value(field) } else { Value::Null };
-    schema.fields.iter().map(|(name, field)| (name.clone(), value(field))).collect()
-}
-
-fn example_value(field: &FieldSchema) -> Value {
-    match field.type_ {
-        FieldType::Text => field.one_of.first().map_or_else(|| json!("text"), |text| json!(text)),
-        FieldType::Integer => json!(1),
-        FieldType::Number => json!(1.5),
-        FieldType::Boolean => json!(true),
-        FieldType::Date => json!("2001-02-03"),
-        FieldType::Timestamp => json!("2001-02-03T04:05:06Z"),
-        FieldType::Reference => json!("1"),
-        FieldType::TextList => json!(["text"]),
+/// Says what would be too much.
+fn too_costly(cost: Cost) -> Option<String> {
+    let say = |cost: u64, unit: &str, most: u64| {
+        format!("evaluating it for one record could take {cost} {unit}, and at most {most} are allowed")
+    };
+    if cost.steps > MOST_STEPS {
+        Some(say(cost.steps, "steps", MOST_STEPS))
+    } else if cost.bytes > MOST_BYTES {
+        Some(say(cost.bytes, "bytes", MOST_BYTES))
+    } else {
+        None
     }
 }

@@ -1,357 +1,274 @@
-//! Reads the syntax tree of an expression: which fields of the source it uses, what it calls, and what kind of value it
-//! gives, as far as the schema tells.
+//! Reads the tree of an expression: which fields of the row it uses, which kinds of value it gives, as far as the schema
+//! tells, and what it costs at most. Costs are those that evaluation takes from its budget, for the largest values that
+//! the schema allows.
+
+mod calls;
+mod operators;
+mod shape;
 
 use std::collections::BTreeSet;
 
-use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
-
 use super::expressions::Row;
-use super::kinds::Kind;
+use super::kinds::{Kind, Kinds};
 use super::suggest::suggestion;
 use crate::definitions::schema::StreamSchema;
-use crate::expression::functions::{Parameter, SIGNATURES, Signature};
-
-/// What is known of one node of the tree.
-#[derive(Clone, Debug, PartialEq)]
-enum Shape {
-    Value(Kind),
-    /// Part of the source record: `source` itself (empty path) or an object inside it.
-    Part(String),
-}
-
-impl Shape {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Value(kind) => *kind,
-            Self::Part(_) => Kind::Map,
-        }
-    }
-}
+use crate::expression::Mistake;
+use crate::expression::budget::{Cost, PATTERN_STEPS_PER_BYTE};
+use crate::expression::syntax::{Act, Loop, Node};
+use crate::names::FieldName;
+use shape::Shape;
 
 /// What was found out about an expression.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    /// Fields of the source that it uses.
-    pub(super) fields: BTreeSet<String>,
-    /// (rule, remedy) of each mistake.
-    pub(super) mistakes: Vec<(String, String)>,
+    /// Kinds of its value.
+    pub(super) kinds: Kinds,
+    /// Fields of the row that it uses.
+    pub(super) fields: BTreeSet<FieldName>,
+    pub(super) mistakes: Vec<Mistake>,
+    /// What one evaluation costs at most, for values that keep to the schema.
+    pub(super) cost: Cost,
 }
 
-/// Reads a tree; gives the kind of its value and what was found.
-pub(super) fn infer(root: &IdedExpr, row: Row<'_>) -> (Kind, Findings) {
+/// Reads a tree.
+pub(super) fn infer(root: &Node, row: Row<'_>) -> Findings {
     let mut reader =
         Reader { variable: row.variable.name(), schema: row.schema, bound: Vec::new(), findings: Findings::default() };
-    let kind = reader.read(root).kind();
-    (kind, reader.findings)
+    let shape = reader.value(root);
+    shape.give(&mut reader.findings.cost);
+    reader.findings.kinds = shape.kinds;
+    reader.findings
 }
 
 struct Reader<'a> {
     /// Name of the variable that stands for the row.
     variable: &'static str,
     schema: &'a StreamSchema,
-    /// Variables of the comprehensions around the node.
-    bound: Vec<(String, Kind)>,
+    /// Variables of the macros around the node.
+    bound: Vec<Shape>,
     findings: Findings,
 }
 
 impl Reader<'_> {
     fn mistake(&mut self, rule: String, remedy: impl Into<String>) {
-        let mistake = (rule, remedy.into());
+        let mistake = Mistake { rule, remedy: remedy.into() };
         if !self.findings.mistakes.contains(&mistake) {
             self.findings.mistakes.push(mistake);
         }
     }
 
-    /// Reads a node whose value is used: an object inside the record uses all fields in it.
-    fn value(&mut self, node: &IdedExpr) -> Kind {
+    /// Reads a node whose value is used: an object inside the row uses all fields in it.
+    fn value(&mut self, node: &Node) -> Shape {
         let shape = self.read(node);
-        if let Shape::Part(path) = &shape {
-            let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
-            let inner = self.schema.fields.keys().filter(|name| name.starts_with(&prefix)).cloned();
-            self.findings.fields.extend(inner.map(|name| name.to_string()));
+        let Some(path) = &shape.part else { return shape };
+        let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
+        let mut element = Shape::default();
+        for (name, field) in self.schema.fields.iter().filter(|(name, _)| name.starts_with(&prefix)) {
+            self.findings.fields.insert(name.clone());
+            element = element.or(match name[prefix.len()..].split_once('.') {
+                None => Shape::of_field(field),
+                Some((inner, _)) => self.part(format!("{prefix}{inner}")),
+            });
         }
-        shape.kind()
+        Shape { element: Some(Box::new(element)), ..shape }
     }
 
-    fn read(&mut self, node: &IdedExpr) -> Shape {
-        match &node.expr {
-            Expr::Literal(literal) => Shape::Value(kind_of_literal(literal)),
-            Expr::Ident(name) => self.identifier(name),
-            Expr::Select(select) => match self.read(&select.operand) {
-                Shape::Part(path) => self.field(&path, &select.field),
-                Shape::Value(kind) => {
-                    if !matches!(kind, Kind::Map | Kind::Unknown | Kind::Null) {
-                        let rule = format!("'.{}' is asked of {kind}, which has no fields", select.field);
-                        self.mistake(rule, format!("use a field of the {}", self.variable));
-                    }
-                    Shape::Value(Kind::Unknown)
-                }
-            },
-            Expr::List(list) => {
-                for element in &list.elements {
-                    self.value(element);
-                }
-                Shape::Value(Kind::List)
+    fn values(&mut self, nodes: &[Node]) -> Vec<Shape> {
+        nodes.iter().map(|node| self.value(node)).collect()
+    }
+
+    fn part(&self, path: String) -> Shape {
+        let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
+        let names = self.schema.fields.keys().filter_map(|name| name.strip_prefix(prefix.as_str()));
+        let entries: BTreeSet<&str> = names.map(|name| name.split('.').next().unwrap_or(name)).collect();
+        Shape::part(path, u64::try_from(entries.len()).unwrap_or(u64::MAX))
+    }
+
+    fn read(&mut self, node: &Node) -> Shape {
+        self.findings.cost.step(1);
+        match node {
+            Node::Null => Shape::of(Kind::Null),
+            Node::Bool(_) => Shape::of(Kind::Bool),
+            Node::Whole(_) => Shape::of(Kind::Whole),
+            Node::Decimal(_) => Shape::of(Kind::Decimal),
+            Node::Text(text) => Shape::text(size(text.len())),
+            Node::Kind(_) => Shape::of(Kind::Type),
+            Node::Row => self.part(String::new()),
+            Node::Bound(index) => self.bound.get(*index).cloned().unwrap_or_else(Shape::unknown),
+            Node::Select(operand, name) => self.select(operand, name),
+            Node::Index(parts) => self.index(&parts[0], &parts[1]),
+            Node::List(elements) => {
+                self.findings.cost.elements(size(elements.len()));
+                let shapes = self.values(elements);
+                let total = shapes.iter().fold(0, |sum: u64, shape| sum.saturating_add(shape.bytes));
+                let element = shapes.into_iter().fold(Shape::default(), Shape::or);
+                Shape { total, ..Shape::list(element, size(elements.len())) }
             }
-            Expr::Map(map) => {
-                for entry in &map.entries {
-                    if let EntryExpr::MapEntry(entry) = &entry.expr {
-                        self.value(&entry.key);
-                        self.value(&entry.value);
-                    }
-                }
-                Shape::Value(Kind::Map)
+            Node::Object(entries) => self.object(entries),
+            Node::Not(operand) => {
+                let shape = self.value(operand);
+                self.expect_bool(&shape, "!");
+                Shape::of(Kind::Bool)
             }
-            Expr::Struct(part) => {
-                self.mistake(format!("'{}' is not a known type", part.type_name), "use text, numbers, lists or maps");
-                Shape::Value(Kind::Unknown)
+            Node::Negate(operand) => self.negate(operand),
+            Node::And(parts) => self.both(&**parts, "&&"),
+            Node::Or(parts) => self.both(&**parts, "||"),
+            Node::Conditional(parts) => {
+                let [condition, one, two] = &**parts;
+                let condition = self.value(condition);
+                self.expect_bool(&condition, "?:");
+                let one = self.value(one);
+                one.or(self.value(two))
             }
-            Expr::Comprehension(part) => Shape::Value(self.comprehension(part)),
-            Expr::Call(call) => self.call(call),
-            Expr::Unspecified => Shape::Value(Kind::Unknown),
+            Node::Binary(operator, parts) => {
+                let (one, two) = (self.value(&parts[0]), self.value(&parts[1]));
+                self.binary(*operator, &one, &two)
+            }
+            Node::Call(signature, arguments) => self.call(signature, arguments),
+            Node::Matches(operand, _) => {
+                let subject = self.value(operand);
+                self.expect_text(&subject, "matches");
+                self.findings.cost.step(subject.bytes.saturating_mul(PATTERN_STEPS_PER_BYTE));
+                Shape::of(Kind::Bool)
+            }
+            Node::Loop(part) => self.repeat(part),
         }
     }
 
-    fn identifier(&mut self, name: &str) -> Shape {
-        if let Some((_, kind)) = self.bound.iter().rev().find(|(bound, _)| bound == name) {
-            return Shape::Value(*kind);
+    fn both(&mut self, parts: &[Node; 2], sign: &str) -> Shape {
+        for part in parts {
+            let shape = self.value(part);
+            self.expect_bool(&shape, sign);
         }
-        match name {
-            _ if name == self.variable => Shape::Part(String::new()),
-            "bool" | "int" | "uint" | "double" | "string" | "bytes" | "list" | "map" | "null_type" | "type" => {
-                Shape::Value(Kind::Unknown)
-            }
-            _ => {
-                self.mistake(
-                    format!("variable '{name}' is not known"),
-                    format!("write {}.{name}, or put text in quotes", self.variable),
-                );
-                Shape::Value(Kind::Unknown)
-            }
+        Shape::of(Kind::Bool)
+    }
+
+    fn select(&mut self, operand: &Node, name: &str) -> Shape {
+        let shape = self.read(operand);
+        shape.look_up(&Shape::text(size(name.len())), &mut self.findings.cost);
+        if let Some(path) = &shape.part {
+            return self.field(path, name);
         }
+        if !shape.kinds.are_among(&[Kind::Map]) || shape.kinds.is_null() {
+            let rule = format!("'.{name}' is asked of {}, which has no fields", shape.kinds);
+            self.mistake(rule, format!("use a field of the {}", self.variable));
+            return Shape::unknown();
+        }
+        shape.any_element()
     }
 
     fn field(&mut self, path: &str, name: &str) -> Shape {
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-        if let Some(field) = self.schema.fields.get(path.as_str()) {
+        if let Some((name, field)) = self.schema.fields.get_key_value(path.as_str()) {
             if let Some(text) = &field.unsupported {
-                self.mistake(
-                    format!("{}.{path} is not supported: {text}", self.variable),
-                    "remove it from the expression",
-                );
+                let rule = format!("{}.{path} is not supported: {text}", self.variable);
+                self.mistake(rule, "remove it from the expression");
             }
-            self.findings.fields.insert(path);
-            return Shape::Value(Kind::of_field(field.type_));
+            self.findings.fields.insert(name.clone());
+            return Shape::of_field(field);
         }
         let prefix = format!("{path}.");
         if self.schema.fields.keys().any(|name| name.starts_with(&prefix)) {
-            return Shape::Part(path);
+            return self.part(path);
         }
         let remedy = suggestion(&path, self.schema.fields.keys());
         self.mistake(format!("the {} has no field '{path}'", self.variable), remedy);
-        Shape::Value(Kind::Unknown)
+        Shape::unknown()
     }
 
-    fn comprehension(&mut self, part: &ComprehensionExpr) -> Kind {
-        let range = self.value(&part.iter_range);
-        if !matches!(range, Kind::List | Kind::Map) && !range.is_open() {
-            self.mistake(format!("all, exists, map and filter need a list, not {range}"), "use them on a list");
+    fn index(&mut self, operand: &Node, index: &Node) -> Shape {
+        if let Node::Text(name) = index {
+            return self.select(operand, name);
         }
-        let result = self.value(&part.accu_init);
-        let depth = self.bound.len();
-        self.bound.push((part.accu_var.clone(), result));
-        self.bound.push((part.iter_var.clone(), Kind::Unknown));
-        self.bound.extend(part.iter_var2.iter().map(|name| (name.clone(), Kind::Unknown)));
-        self.value(&part.loop_cond);
-        self.value(&part.loop_step);
-        self.bound.truncate(depth + 1);
-        let kind = self.value(&part.result);
-        self.bound.truncate(depth);
-        kind
+        let shape = self.value(operand);
+        let key = self.value(index);
+        shape.look_up(&key, &mut self.findings.cost);
+        if !shape.kinds.are_among(&[Kind::List, Kind::Map]) || shape.kinds.is_null() {
+            self.mistake(format!("[…] is used on {}", shape.kinds), "use it on a list");
+            return Shape::unknown();
+        }
+        if shape.kinds.contains(Kind::List) && (!key.kinds.are_among(&[Kind::Whole]) || key.kinds.is_null()) {
+            self.mistake(format!("an element of a list is asked for with {}", key.kinds), "use a whole number");
+        }
+        shape.any_element()
     }
 
-    fn call(&mut self, call: &CallExpr) -> Shape {
-        if call.func_name == operators::INDEX {
-            return self.index(call);
+    fn object(&mut self, entries: &[(Node, Node)]) -> Shape {
+        let items = size(entries.len());
+        self.findings.cost.elements(items.saturating_mul(2));
+        let (mut key, mut element) = (Shape::default(), Shape::default());
+        for (name, value) in entries {
+            key = key.or(self.value(name));
+            element = element.or(self.value(value));
         }
-        if let Some(kind) = self.operator(call) {
-            return Shape::Value(kind);
+        if !key.kinds.are_among(&[Kind::Text, Kind::Whole, Kind::Bool]) || key.kinds.is_null() {
+            self.mistake(format!("{} cannot be a key of an object", key.kinds), "use text in quotes");
         }
-        let target = call.target.as_deref().filter(|node| !self.is_namespace(node));
-        let arguments: Vec<Kind> = target.into_iter().chain(&call.args).map(|node| self.value(node)).collect();
-        Shape::Value(self.function(&call.func_name, call.target.is_some(), &arguments, call))
+        let mut compared = Cost::default();
+        key.compare(&mut compared);
+        self.findings.cost.repeat(compared, items.saturating_mul(items));
+        Shape { items, element: Some(Box::new(element)), key: Some(Box::new(key)), ..Shape::of(Kind::Map) }
     }
 
-    /// `optional.of(x)`: `optional` is not a variable but part of a function's name.
-    fn is_namespace(&self, node: &IdedExpr) -> bool {
-        matches!(&node.expr, Expr::Ident(name) if name != self.variable && !self.bound.iter().any(|(bound, _)| bound == name))
+    fn repeat(&mut self, part: &Loop) -> Shape {
+        let over = self.value(&part.over);
+        if !over.kinds.are_among(&[Kind::List, Kind::Map]) || over.kinds.is_null() {
+            let rule = format!("all, exists, map and filter need a list, not {}", over.kinds);
+            self.mistake(rule, "use them on a list");
+        }
+        let mut element = Shape::default();
+        if over.kinds.contains(Kind::List) {
+            element = over.average_element();
+        }
+        if over.kinds.contains(Kind::Map) {
+            element = element.or(over.any_key());
+        }
+        if over.kinds.is_open() {
+            element = Shape::unknown();
+        }
+        // What is done for one element is done for each.
+        let before = std::mem::take(&mut self.findings.cost);
+        self.findings.cost.step(1);
+        self.bound.push(element);
+        let result = self.act(&part.act, &over);
+        self.bound.pop();
+        let each = std::mem::replace(&mut self.findings.cost, before);
+        self.findings.cost.elements(over.items);
+        self.findings.cost.repeat(each, over.items);
+        result
     }
 
-    fn index(&mut self, call: &CallExpr) -> Shape {
-        let [operand, index] = call.args.as_slice() else { return Shape::Value(Kind::Unknown) };
-        if let Expr::Literal(LiteralValue::String(name)) = &index.expr
-            && let Shape::Part(path) = self.read(operand)
-        {
-            return self.field(&path, name.inner());
-        }
-        let kind = self.value(operand);
-        self.value(index);
-        if !matches!(kind, Kind::List | Kind::Map) && !kind.is_open() {
-            self.mistake(format!("[…] is used on {kind}"), "use it on a list");
-        }
-        Shape::Value(Kind::Unknown)
-    }
-
-    /// The kind that an operator gives; None when the call is not one.
-    fn operator(&mut self, call: &CallExpr) -> Option<Kind> {
-        let name = call.func_name.as_str();
-        let is_operator = name.starts_with(['_', '!', '-', '@']);
-        if !is_operator {
-            return None;
-        }
-        let kinds: Vec<Kind> = call.args.iter().map(|node| self.value(node)).collect();
-        Some(match (name, kinds.as_slice()) {
-            (operators::LOGICAL_AND | operators::LOGICAL_OR | operators::LOGICAL_NOT, kinds) => {
-                for kind in kinds {
-                    self.expect_bool(*kind, name);
+    fn act(&mut self, act: &Act, over: &Shape) -> Shape {
+        match act {
+            Act::All(condition) | Act::Exists(condition) | Act::ExistsOne(condition) => {
+                self.condition(condition);
+                Shape::of(Kind::Bool)
+            }
+            Act::Filter(condition) => {
+                self.condition(condition);
+                if over.kinds.contains(Kind::Map) { Shape::list(over.any_key(), over.items) } else { over.clone() }
+            }
+            Act::Map { condition, element } => {
+                if let Some(condition) = condition {
+                    self.condition(condition);
+                    self.findings.cost.step(1);
                 }
-                Kind::Bool
+                let element = self.value(element);
+                let total = element.bytes.saturating_mul(over.items);
+                // One element may have all of what the average of them has.
+                let largest = Shape { bytes: total, ..element };
+                Shape { total, ..Shape::list(largest, over.items) }
             }
-            (operators::CONDITIONAL, [condition, one, two]) => {
-                self.expect_bool(*condition, name);
-                one.join(*two)
-            }
-            (operators::EQUALS | operators::NOT_EQUALS | operators::NOT_STRICTLY_FALSE, _) => Kind::Bool,
-            (operators::IN, [_, container]) => {
-                if !matches!(container, Kind::List | Kind::Map) && !container.is_open() {
-                    self.mistake(format!("'in' looks into {container}"), "put a list on its right side");
-                }
-                Kind::Bool
-            }
-            (operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS, [one, two]) => {
-                let numbers = |kind: &Kind| matches!(kind, Kind::Whole | Kind::Decimal);
-                self.expect_pair(*one, *two, one == two || (numbers(one) && numbers(two)), name);
-                Kind::Bool
-            }
-            (operators::NEGATE, [kind]) => *kind,
-            (_, [one, two]) => self.arithmetic(*one, *two, name),
-            _ => Kind::Unknown,
-        })
-    }
-
-    fn arithmetic(&mut self, one: Kind, two: Kind, name: &str) -> Kind {
-        let is_number = matches!(one, Kind::Whole | Kind::Decimal);
-        let is_joinable = name == operators::ADD && matches!(one, Kind::Text | Kind::List);
-        let is_time = matches!(one, Kind::Time | Kind::Duration) && matches!(two, Kind::Time | Kind::Duration);
-        self.expect_pair(one, two, is_time || (one == two && (is_number || is_joinable)), name);
-        if is_time || one.is_open() || two.is_open() { Kind::Unknown } else { one }
-    }
-
-    fn expect_bool(&mut self, kind: Kind, operator: &str) {
-        if kind != Kind::Bool && !kind.is_open() {
-            let rule = format!("'{}' needs true or false, not {kind}", sign(operator));
-            self.mistake(rule, "compare the value, for instance with == or !=");
         }
     }
 
-    fn expect_pair(&mut self, one: Kind, two: Kind, fits: bool, operator: &str) {
-        if !fits && !one.is_open() && !two.is_open() {
-            let rule = format!("'{}' does not take {one} and {two}", sign(operator));
-            self.mistake(rule, "convert one side with string(), int() or double()");
-        }
-    }
-
-    fn function(&mut self, name: &str, is_member: bool, arguments: &[Kind], call: &CallExpr) -> Kind {
-        let named: Vec<&Signature> = SIGNATURES.iter().filter(|signature| signature.name == name).collect();
-        let namespace = call.target.as_deref().and_then(|node| match &node.expr {
-            Expr::Ident(name) if self.is_namespace(node) => Some(name.as_str()),
-            _ => None,
-        });
-        if let Some(namespace) = namespace {
-            self.mistake(
-                format!("variable '{namespace}' is not known"),
-                format!("write {}.{namespace}, or put text in quotes", self.variable),
-            );
-        }
-        if named.is_empty() {
-            let remedy = suggestion(name, SIGNATURES.iter().map(|signature| signature.name));
-            self.mistake(format!("function '{name}' is not known"), remedy);
-            return Kind::Unknown;
-        }
-        if namespace.is_some() {
-            return named.first().map_or(Kind::Unknown, |signature| signature.result);
-        }
-        let shaped: Vec<&&Signature> =
-            named.iter().filter(|signature| takes(signature, is_member, arguments.len())).collect();
-        if shaped.is_empty() {
-            let ways = named.iter().map(|signature| example(signature)).collect::<Vec<_>>().join(" or ");
-            self.mistake(format!("function '{name}' is not called so"), format!("write {ways}"));
-        } else if !shaped.iter().any(|signature| accepts(signature, arguments)) {
-            let given = arguments.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-            self.mistake(
-                format!("function '{name}' does not take {given}"),
-                "convert the value with string() or int()",
-            );
-        }
-        named.first().map_or(Kind::Unknown, |signature| signature.result)
+    fn condition(&mut self, condition: &Node) {
+        let shape = self.value(condition);
+        self.expect_bool(&shape, "?:");
     }
 }
 
-const fn kind_of_literal(literal: &LiteralValue) -> Kind {
-    match literal {
-        LiteralValue::Boolean(_) => Kind::Bool,
-        LiteralValue::Int(_) | LiteralValue::UInt(_) => Kind::Whole,
-        LiteralValue::Double(_) => Kind::Decimal,
-        LiteralValue::String(_) => Kind::Text,
-        LiteralValue::Null => Kind::Null,
-        LiteralValue::Bytes(_) => Kind::Unknown,
-    }
-}
-
-/// An operator as people write it.
-fn sign(operator: &str) -> &str {
-    match operator {
-        operators::CONDITIONAL => "?:",
-        operators::IN => "in",
-        other => other.trim_matches('_'),
-    }
-}
-
-/// Most values of a variadic function (the environment declares no more).
-const MOST_ARGUMENTS: usize = 8;
-
-fn takes(signature: &Signature, is_member: bool, count: usize) -> bool {
-    let wanted = signature.parameters.len();
-    let fits = if signature.is_variadic { (wanted..=MOST_ARGUMENTS).contains(&count) } else { wanted == count };
-    signature.is_member == is_member && fits
-}
-
-fn accepts(signature: &Signature, arguments: &[Kind]) -> bool {
-    arguments.iter().enumerate().all(|(index, kind)| {
-        let parameter = signature.parameters.get(index).or(signature.parameters.last());
-        kind.is_open()
-            || match parameter {
-                Some(Parameter::Text) => *kind == Kind::Text,
-                Some(Parameter::Whole) => *kind == Kind::Whole,
-                Some(Parameter::List) => *kind == Kind::List,
-                Some(Parameter::Time) => *kind == Kind::Time,
-                Some(Parameter::Sized) => matches!(kind, Kind::Text | Kind::List | Kind::Map),
-                Some(Parameter::Any) | None => true,
-            }
-    })
-}
-
-fn example(signature: &Signature) -> String {
-    let word = |parameter: &Parameter| match parameter {
-        Parameter::Text => "text",
-        Parameter::Whole => "number",
-        Parameter::List => "list",
-        Parameter::Sized | Parameter::Any => "value",
-        Parameter::Time => "timestamp",
-    };
-    let words: Vec<&str> = signature.parameters.iter().map(word).collect();
-    match (signature.is_member, words.split_first()) {
-        (true, Some((on, rest))) => format!("{on}.{}({})", signature.name, rest.join(", ")),
-        _ => format!("{}({}{})", signature.name, words.join(", "), if signature.is_variadic { ", …" } else { "" }),
-    }
+/// A size in the unit of costs.
+fn size(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde_json::Value;
-
 use crate::definitions::schema::FieldType;
 
 /// Kind of an expression's value, as far as it can be told without a record. Any of them may be null.
@@ -17,6 +15,8 @@ pub(crate) enum Kind {
     Map,
     Time,
     Duration,
+    /// What `type()` gives.
+    Type,
     Null,
     /// Cannot be told.
     Unknown,
@@ -34,31 +34,9 @@ impl Kind {
         }
     }
 
-    /// Kind of a result.
-    pub(crate) fn of_value(value: &Value) -> Self {
-        match value {
-            Value::Null => Self::Null,
-            Value::Bool(_) => Self::Bool,
-            Value::Number(number) if number.is_f64() => Self::Decimal,
-            Value::Number(_) => Self::Whole,
-            Value::String(_) => Self::Text,
-            Value::Array(_) => Self::List,
-            Value::Object(_) => Self::Map,
-        }
-    }
-
     /// Whether nothing is known about it that could be wrong.
     pub(crate) const fn is_open(self) -> bool {
         matches!(self, Self::Unknown | Self::Null)
-    }
-
-    /// What is known of a value that is one or the other.
-    pub(crate) fn join(self, other: Self) -> Self {
-        match (self, other) {
-            (one, two) if one == two => one,
-            (Self::Null, known) | (known, Self::Null) => known,
-            _ => Self::Unknown,
-        }
     }
 
     /// Whether a value of this kind can become a value of a target's field. `translated`: through a value map.
@@ -66,7 +44,7 @@ impl Kind {
         let is_scalar = matches!(self, Self::Text | Self::Whole | Self::Decimal | Self::Bool);
         match self {
             Self::Unknown | Self::Null => true,
-            Self::Map | Self::Duration => false,
+            Self::Map | Self::Duration | Self::Type => false,
             _ if translated => is_scalar,
             _ => match type_ {
                 FieldType::Text => matches!(self, Self::Text | Self::Whole | Self::Decimal | Self::Time),
@@ -91,8 +69,82 @@ impl fmt::Display for Kind {
             Self::Map => "an object",
             Self::Time => "a timestamp",
             Self::Duration => "a duration",
+            Self::Type => "a type",
             Self::Null => "null",
             Self::Unknown => "a value",
         })
+    }
+}
+
+/// Kinds that a value may have. Any value may be null beside, but one that always is has the kind Null alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kinds(u16);
+
+const ALL: [Kind; 11] = [
+    Kind::Bool,
+    Kind::Whole,
+    Kind::Decimal,
+    Kind::Text,
+    Kind::List,
+    Kind::Map,
+    Kind::Time,
+    Kind::Duration,
+    Kind::Type,
+    Kind::Null,
+    Kind::Unknown,
+];
+
+impl Kinds {
+    /// One kind.
+    pub(crate) const fn only(kind: Kind) -> Self {
+        Self(1 << kind as u16)
+    }
+
+    /// One of these kinds or one of those. Null is forgotten beside another kind.
+    pub(crate) const fn or(self, other: Self) -> Self {
+        let null = 1 << Kind::Null as u16;
+        let both = self.0 | other.0;
+        Self(if both == null { both } else { both & !null })
+    }
+
+    /// Whether it may be of a kind.
+    pub(crate) const fn contains(self, kind: Kind) -> bool {
+        self.0 & (1 << kind as u16) != 0
+    }
+
+    /// Kinds that it may have.
+    pub(crate) fn iter(self) -> impl Iterator<Item = Kind> {
+        ALL.into_iter().filter(move |kind| self.contains(*kind))
+    }
+
+    /// Whether nothing is known about it that could be wrong.
+    pub(crate) fn is_open(self) -> bool {
+        self.iter().all(Kind::is_open)
+    }
+
+    /// Whether it always is null.
+    pub(crate) fn is_null(self) -> bool {
+        self == Self::only(Kind::Null)
+    }
+
+    /// Whether each kind that it may have is one of these.
+    pub(crate) fn are_among(self, kinds: &[Kind]) -> bool {
+        self.iter().all(|kind| kind.is_open() || kinds.contains(&kind))
+    }
+
+    /// Whether a value can become a value of a target's field, whichever kind it has.
+    pub(crate) fn fit(self, type_: FieldType, translated: bool) -> bool {
+        self.iter().all(|kind| kind.fits(type_, translated))
+    }
+}
+
+impl fmt::Display for Kinds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut kinds = self.iter();
+        match kinds.next() {
+            Some(first) => write!(formatter, "{first}")?,
+            None => return Kind::Unknown.fmt(formatter),
+        }
+        kinds.try_for_each(|kind| write!(formatter, " or {kind}"))
     }
 }

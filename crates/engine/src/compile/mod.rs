@@ -9,7 +9,7 @@ mod inference;
 pub(crate) mod kinds;
 mod matching;
 mod streams;
-mod suggest;
+pub(crate) mod suggest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

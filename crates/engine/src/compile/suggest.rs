@@ -4,7 +4,7 @@
 const MOST_NAMES: usize = 12;
 
 /// "did you mean 'people'? known are costCentres, people".
-pub(super) fn suggestion<S: AsRef<str>>(name: &str, known: impl IntoIterator<Item = S>) -> String {
+pub(crate) fn suggestion<S: AsRef<str>>(name: &str, known: impl IntoIterator<Item = S>) -> String {
     let mut known: Vec<String> = known.into_iter().map(|name| name.as_ref().to_owned()).collect();
     known.sort_unstable();
     known.dedup();
