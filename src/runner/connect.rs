@@ -5,13 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ring::digest;
+use serde_json::{Value, json};
 
-use super::finish::RunFailure;
+use super::failure::RunFailure;
+use super::input::Systems;
 use crate::connectors::factory::ProviderConfig;
 use rollcall_api::contract::{DefinitionSource, ProviderRequest};
 use rollcall_api::v1alpha1::SyncSettingSpec;
 use rollcall_engine::compile::{CompiledSetting, compile};
 use rollcall_engine::definitions::{VendorDefinition, catalogue, parse};
+use rollcall_engine::hexadecimal;
+use rollcall_engine::names::SystemId;
 use rollcall_engine::redacted::Redacted;
 
 /// Credentials by key.
@@ -58,24 +62,45 @@ pub fn setting(
     source: &VendorDefinition,
     target: &VendorDefinition,
 ) -> Result<CompiledSetting, RunFailure> {
-    compile(spec, &source.source_streams(), &target.target_streams()).map_err(|problems| {
+    compile(spec, &source.streams(), &target.streams()).map_err(|problems| {
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
         RunFailure::mapping(text.join("; "))
     })
 }
 
-/// Key of a plan's digests. It comes from the credentials: always the same for the same two systems, and unknown to
-/// whoever reads a digest in the cluster, so that nobody can guess a salary or a name by trying digests out.
-pub fn digest_key(source: &Credentials, target: &Credentials) -> Vec<u8> {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(b"rollcall plan digest v1");
-    for (key, value) in source.iter().chain(target) {
-        for part in [key.as_bytes(), value.expose().as_bytes()] {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part);
-        }
-    }
-    context.finish().as_ref().to_vec()
+/// What two providers are: for claims, where the same system counts as one whatever provider leads to it, and for the
+/// agreement. A definition that is built in counts by its name: a new release of the program is no change of the system.
+pub fn systems(
+    source: (&ProviderRequest, &VendorDefinition),
+    target: (&ProviderRequest, &VendorDefinition),
+) -> Systems {
+    let terms = json!([terms(source.0, source.1), terms(target.0, target.1)]);
+    Systems { source: system_id(source.0, source.1), target: system_id(target.0, target.1), terms }
+}
+
+/// Base URLs by endpoint, as they are reached.
+fn addresses(request: &ProviderRequest, definition: &VendorDefinition) -> BTreeMap<String, String> {
+    let address = |(name, endpoint): (&String, &rollcall_engine::definitions::Endpoint)| {
+        let given = request.endpoints.get(name).or(endpoint.default.as_ref())?;
+        // An URL without a path and one with `/` are the same, and so are hosts in upper and lower case.
+        let url = url::Url::parse(given).map_or_else(|_| given.clone(), |url| url.to_string());
+        Some((name.clone(), url.trim_end_matches('/').to_owned()))
+    };
+    definition.endpoints.iter().filter_map(address).collect()
+}
+
+fn terms(request: &ProviderRequest, definition: &VendorDefinition) -> Value {
+    let definition_terms = match &request.definition {
+        DefinitionSource::Vendor(name) => json!(["vendor", name]),
+        DefinitionSource::Inline(_) => json!(["definition", serde_json::to_value(definition).unwrap_or_default()]),
+    };
+    json!([definition_terms, addresses(request, definition)])
+}
+
+fn system_id(request: &ProviderRequest, definition: &VendorDefinition) -> SystemId {
+    let text = json!(addresses(request, definition)).to_string();
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    SystemId::from(hexadecimal(&hash.as_ref()[..16]))
 }
 
 /// Reads the credentials that the kubelet mounted, one file a key. A folder that does not exist has no keys; which

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::finish::{Finished, RunFailure};
+use super::failure::RunFailure;
+use super::finish::Finished;
 use super::input::RunInput;
 use crate::records::{LOCK_SECONDS, RunRecord, StoreError};
 use rollcall_api::v1alpha1::Counts;
@@ -43,7 +44,7 @@ pub(super) async fn begin(input: &RunInput, cancel: &CancellationToken) -> Resul
 /// Renews the lock until told to stop; an expired or taken lock cancels `lost`.
 async fn renew(
     records: std::sync::Arc<dyn crate::records::Records>,
-    run_id: String,
+    run_id: rollcall_engine::names::RunId,
     attempt: i32,
     lost: CancellationToken,
 ) {

@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
 use super::connect;
-use super::finish::{Finished, RunFailure, failed};
+use super::failure::RunFailure;
+use super::finish::{Finished, failed};
 use super::input::RunInput;
 use super::progress::NoProgress;
 use crate::connectors::factory;
@@ -145,21 +146,22 @@ async fn input(files: &PodFiles, request: &RunRequest) -> Result<RunInput, RunFa
         setting: request.setting.clone(),
         setting_uid: request.setting_uid.clone(),
     };
-    let digest_key = connect::digest_key(&source.credentials, &target.credentials);
+    let systems = connect::systems((&request.source, &source.definition), (&request.target, &target.definition));
     Ok(RunInput {
         records: records(files, request.records_url.as_deref(), &scope).await?,
         scope,
-        run_id: request.job_uid.clone(),
+        run_id: request.job_uid.as_str().into(),
         job: request.job.clone(),
         attempt: request.attempt,
         type_: request.type_,
         selector: request.selector.clone(),
         release: request.release.clone(),
+        undo: request.undo.clone(),
         spec: request.setting_spec.clone(),
         setting,
-        source: factory::source(source).map_err(RunFailure::source)?,
-        target: factory::target(target).map_err(RunFailure::target)?,
-        digest_key,
+        source: factory::system(source).map_err(RunFailure::source)?,
+        target: factory::system(target).map_err(RunFailure::target)?,
+        systems,
         now: Timestamp::now(),
         zone,
     })

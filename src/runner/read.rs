@@ -70,14 +70,15 @@ pub(super) async fn gather(
 fn selected_streams(input: &RunInput) -> Result<BTreeSet<StreamName>, RunFailure> {
     let enabled: Vec<&StreamName> = input.setting.streams().iter().map(|stream| &stream.name).collect();
     let wanted = &input.selector.streams;
-    if let Some(unknown) = wanted.iter().find(|name| !enabled.iter().any(|known| **known == **name)) {
+    if let Some(unknown) = wanted.iter().find(|name| !enabled.iter().any(|known| known.as_str() == name.as_str())) {
         let names: Vec<&str> = enabled.iter().map(|name| name.as_str()).collect();
         return Err(RunFailure::configuration(format!(
             "spec.selector.streams names `{unknown}`, which the setting does not enable; enabled are: {}",
             names.join(", ")
         )));
     }
-    let is_wanted = |name: &&StreamName| wanted.is_empty() || wanted.iter().any(|wanted| *wanted == ***name);
+    let is_wanted =
+        |name: &&StreamName| wanted.is_empty() || wanted.iter().any(|wanted| wanted.as_str() == name.as_str());
     Ok(enabled.into_iter().filter(is_wanted).cloned().collect())
 }
 

@@ -70,7 +70,7 @@ async fn settle(
         note_link(input, stream, links, write, (key, target), batch);
     }
     if is_own {
-        batch.outcomes.push(outcome(input, write, source_key, target_id));
+        batch.outcomes.push(outcome(write, source_key, target_id));
     }
     Ok(())
 }
@@ -191,7 +191,7 @@ fn note_link(
 }
 
 /// The outcome of a write that an earlier attempt of this very run made.
-fn outcome(input: &RunInput, write: &Write, source_key: Option<SourceKey>, target_id: Option<TargetId>) -> Outcome {
+fn outcome(write: &Write, source_key: Option<SourceKey>, target_id: Option<TargetId>) -> Outcome {
     let action: Action = write.operation.action();
     let result = result_of(action);
     Outcome {

@@ -90,7 +90,7 @@ pub(super) fn link(
         return;
     }
     let name = pair(Some(key), Some(id));
-    let at = input.setting.stream(stream).map_or(Side::Target, rollcall_engine::CompiledStream::follower);
+    let at = input.setting.stream(stream).map_or(Side::Target, rollcall_engine::compile::CompiledStream::follower);
     let row = match at {
         Side::Source => RowId::from(key),
         Side::Target => RowId::from(id),

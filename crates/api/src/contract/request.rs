@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::v1alpha1::{JobType, RateLimit, Release, RetryPolicy, Selector, SyncSettingSpec};
+use crate::v1alpha1::{JobType, RateLimit, Release, RetryPolicy, Selector, SyncSettingSpec, UndoRequest};
 
 /// The whole document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct RunRequest {
     /// What was approved, for type Release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,
+    /// Which run is taken back, for type Undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<UndoRequest>,
     /// Name of the SyncSetting.
     pub setting: String,
     /// Its uid: links belong to it.

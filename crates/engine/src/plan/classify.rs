@@ -91,7 +91,7 @@ pub(super) fn truth(expression: &Expression, context: &Context<'_>, name: &str) 
 
 /// Evaluates an expression of the setting; `name` says which in messages.
 pub(super) fn evaluate(expression: &Expression, context: &Context<'_>, name: &str) -> Result<Value, Failure> {
-    expression.evaluate(context).map_err(|error| failed(name, &error.text))
+    expression.evaluate(context).map_err(|error| failed(name, &error.to_string()))
 }
 
 fn failed(name: &str, text: &str) -> Failure {
