@@ -4,6 +4,7 @@ mod definitions;
 mod expect;
 mod key;
 mod observe;
+mod pass;
 mod queue;
 mod reconcile;
 mod route;
@@ -13,6 +14,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use key::{Key, Kind};
+pub use pass::{PASS_BUDGET, Passes};
 pub use queue::Queue;
 pub use reconcile::Controller;
 pub use route::keys_of;

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::NamespaceResourceScope;
 use kube::Resource;
 use serde::Serialize;
@@ -13,6 +13,7 @@ use super::definitions::Definitions;
 use super::expect::{Expectations, Where};
 use super::key::{Key, Kind};
 use super::observe::{Reservation, Reservations, count_places};
+use super::pass::Passes;
 use super::queue::Queue;
 use crate::operator::catalogue::Catalogue;
 use crate::operator::clock::Clock;
@@ -31,14 +32,18 @@ pub struct Controller {
     pub(super) stores: Arc<Stores>,
     pub(super) definitions: Definitions,
     pub(super) pods: PodDefaults,
-    queue: Arc<Queue>,
-    clock: Arc<dyn Clock>,
-    metrics: Arc<Metrics>,
+    pub(super) queue: Arc<Queue>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) passes: Passes,
     expectations: Expectations,
     reservations: Mutex<Reservations>,
 }
 
 type Wake = Option<Timestamp>;
+
+/// The two clocks drift by less than this between two looks; more means that the wall clock was set.
+const CLOCK_STEP: SignedDuration = SignedDuration::from_secs(2);
 
 impl Controller {
     /// Puts the parts together.
@@ -50,6 +55,7 @@ impl Controller {
         queue: Arc<Queue>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
+        passes: Passes,
     ) -> Self {
         Self {
             definitions: Definitions::new(cluster.clone(), catalogue),
@@ -59,37 +65,23 @@ impl Controller {
             queue,
             clock,
             metrics,
+            passes,
             expectations: Expectations::default(),
             reservations: Mutex::default(),
         }
     }
 
-    /// Works through the queue until it is closed.
-    pub(super) async fn work(&self) {
-        while let Some(key) = self.queue.next().await {
-            let timer = self.metrics.pass_started(key.kind.as_str());
-            match self.reconcile(&key).await {
-                Ok(wake) => {
-                    timer.finish(None);
-                    self.queue.done(&key, wake);
-                }
-                Err(error) => {
-                    timer.finish(Some(error.reason()));
-                    let (kind, namespace, name) = (key.kind.as_str(), &key.namespace, &key.name);
-                    if matches!(error, ClusterError::Conflict { .. }) {
-                        tracing::debug!(kind, namespace, name, %error, "pass ended early");
-                    } else {
-                        tracing::warn!(kind, namespace, name, %error, "pass failed; trying again");
-                    }
-                    self.queue.failed(&key, self.clock.now());
-                }
-            }
-        }
-    }
-
-    /// Puts keys in line when their time has come, until the queue is closed.
+    /// Puts keys in line when their time has come, until the queue is closed. When the wall clock was set, every timer
+    /// is worked out anew.
     pub(super) async fn watch_timers(&self) {
+        let offset = || self.clock.now().as_duration() - self.clock.elapsed();
+        let mut known = offset();
         while !self.queue.is_closed() {
+            if (offset() - known).abs() > CLOCK_STEP {
+                tracing::warn!("the wall clock was set; looking at everything that waits for its time");
+                known = offset();
+                self.queue.release_all();
+            }
             self.queue.release(self.clock.now());
             match self.queue.earliest() {
                 None => self.queue.timers_changed().await,
@@ -101,7 +93,14 @@ impl Controller {
         }
     }
 
-    /// One pass.
+    /// One pass, measured.
+    pub(super) async fn pass(&self, key: &Key) -> Result<Wake, ClusterError> {
+        let timer = self.metrics.pass_started(key.kind.as_str());
+        let result = self.reconcile(key).await;
+        timer.finish(result.as_ref().err().map(ClusterError::reason));
+        result
+    }
+
     async fn reconcile(&self, key: &Key) -> Result<Wake, ClusterError> {
         let now = self.clock.now();
         if let Some(until) = self.expectations.pending(key, &self.stores, now) {

@@ -6,6 +6,7 @@ mod job;
 mod pod_view;
 mod provider;
 mod setting;
+mod stalled;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use job::{Counterpart, JobObserved, PodState, Sibling, current_pod_name, dec
 pub use pod_view::{PodStage, PodView};
 pub use provider::{Definition, ProviderObserved, decide_provider};
 pub use setting::{SettingObserved, decide_setting};
+pub use stalled::{Conditioned, stalled};
 
 /// One effect on the cluster. All of them can be repeated: names are deterministic, deletes are tied to a uid.
 #[derive(Clone, Debug, PartialEq)]
