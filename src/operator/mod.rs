@@ -204,19 +204,12 @@ impl Parts {
     }
 
     fn watches(&self) -> Watches {
-        let (stores, queue) = (Arc::clone(&self.stores), Arc::clone(&self.queue));
+        let controller = Arc::clone(&self.controller);
         Watches {
             cluster: self.cluster.clone(),
             stores: Arc::clone(&self.stores),
             sync: Arc::clone(&self.sync),
-            on_change: Arc::new(move |change: Change| {
-                if !queue.is_open() {
-                    return;
-                }
-                for key in controllers::keys_of(&change, &stores) {
-                    queue.add(key);
-                }
-            }),
+            on_change: Arc::new(move |change: Change| controller.changed(&change)),
         }
     }
 
