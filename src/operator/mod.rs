@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use self::catalogue::Catalogue;
 use self::clock::{Clock, SystemClock};
 use self::cluster::{Change, Cluster, Stores, SyncState, Watches};
-use self::controllers::{Controller, Queue};
+use self::controllers::{Controller, PASS_BUDGET, Passes, Queue};
 use self::election::{Election, ElectionError};
 use self::metrics::{Metrics, StoreCollector};
 use self::settings::Settings;
@@ -59,7 +59,9 @@ pub enum OperatorError {
 
 /// Runs the operator until SIGTERM or SIGINT, or until the Lease is lost.
 pub async fn run(settings: Settings, catalogue: Arc<dyn Catalogue>) -> Result<(), OperatorError> {
-    let config = kube::Config::infer().await.map_err(|error| OperatorError::Config(error.to_string()))?;
+    let mut config = kube::Config::infer().await.map_err(|error| OperatorError::Config(error.to_string()))?;
+    // The queue and the watches back off; a second layer below them would try again 15 times, first after 5 ms.
+    config.default_retry = false;
     let client = Client::try_from(config).map_err(|error| OperatorError::Client(Box::new(error)))?;
     let (stop, stopped) = watch::channel(false);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -71,8 +73,34 @@ pub async fn run(settings: Settings, catalogue: Arc<dyn Catalogue>) -> Result<()
         stop.send_replace(true);
     });
     tracing::info!(version = env!("CARGO_PKG_VERSION"), identity = settings.identity, "operator started");
-    let parts = Parts::new(settings, client, catalogue, Arc::new(SystemClock))?;
+    let runtime = PassRuntime::new(settings.concurrency)?;
+    let passes = Passes { runtime: runtime.handle(), budget: PASS_BUDGET };
+    let parts = Parts::new(settings, client, catalogue, Arc::new(SystemClock::new()), passes)?;
     parts.run(stopped, true).await
+}
+
+/// Threads of their own for the passes, so that one that never yields blocks neither election nor watches. The end of
+/// the process does not wait for them.
+struct PassRuntime(Option<tokio::runtime::Runtime>);
+
+impl PassRuntime {
+    fn new(concurrency: usize) -> std::io::Result<Self> {
+        let threads = concurrency.max(1).saturating_add(1);
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(threads).thread_name("pass").enable_all().build().map(|runtime| Self(Some(runtime)))
+    }
+
+    fn handle(&self) -> tokio::runtime::Handle {
+        self.0.as_ref().map_or_else(tokio::runtime::Handle::current, |runtime| runtime.handle().clone())
+    }
+}
+
+impl Drop for PassRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// The operator put together, with everything from outside passed in.
@@ -94,6 +122,7 @@ impl Parts {
         client: Client,
         catalogue: Arc<dyn Catalogue>,
         clock: Arc<dyn Clock>,
+        passes: Passes,
     ) -> Result<Self, OperatorError> {
         let metrics = Arc::new(Metrics::new()?);
         let cluster = Cluster::new(client, Arc::clone(&metrics), settings.identity.clone());
@@ -114,6 +143,7 @@ impl Parts {
             Arc::clone(&queue),
             Arc::clone(&clock),
             Arc::clone(&metrics),
+            passes,
         ));
         Ok(Self { settings, cluster, stores, sync, queue, metrics, clock, controller })
     }
@@ -174,16 +204,12 @@ impl Parts {
     }
 
     fn watches(&self) -> Watches {
-        let (stores, queue) = (Arc::clone(&self.stores), Arc::clone(&self.queue));
+        let controller = Arc::clone(&self.controller);
         Watches {
             cluster: self.cluster.clone(),
             stores: Arc::clone(&self.stores),
             sync: Arc::clone(&self.sync),
-            on_change: Arc::new(move |change: Change| {
-                for key in controllers::keys_of(&change, &stores) {
-                    queue.add(key);
-                }
-            }),
+            on_change: Arc::new(move |change: Change| controller.changed(&change)),
         }
     }
 
@@ -195,6 +221,7 @@ impl Parts {
         self.metrics.set_leader(true);
         tracing::info!(identity = self.settings.identity, "leading");
         self.sync.wait().await;
+        self.queue.open();
         for key in controllers::all_keys(&self.stores) {
             self.queue.add(key);
         }

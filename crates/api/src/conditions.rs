@@ -182,7 +182,8 @@ pub fn approval_phase(conditions: &[Condition]) -> ApprovalPhase {
     match find(conditions, READY) {
         Some(ready) if ready.status == "True" && ready.reason == reasons::DENIED => ApprovalPhase::Denied,
         Some(ready) if ready.status == "True" => ApprovalPhase::Applied,
-        Some(_) if is_true(conditions, STALLED) => ApprovalPhase::Void,
+        // A defect of the operator decides nothing.
+        Some(ready) if is_true(conditions, STALLED) && ready.reason != reasons::INTERNAL => ApprovalPhase::Void,
         _ => ApprovalPhase::Pending,
     }
 }

@@ -26,6 +26,10 @@ pub const TRIGGER: &str = "rollcall.dev/trigger";
 pub const SCHEDULED_TIME: &str = "rollcall.dev/scheduled-time";
 /// On Release jobs: uid of the SyncApproval they carry out.
 pub const APPROVAL_UID: &str = "rollcall.dev/approval-uid";
+/// On pods of runs: name of the IntegrationProvider that is the source.
+pub const SOURCE: &str = "rollcall.dev/source";
+/// On pods of runs: name of the IntegrationProvider that is the target.
+pub const TARGET: &str = "rollcall.dev/target";
 /// On pods: what the pod was made for, as a digest. A pod of the same name with another digest is not ours.
 pub const SPEC_HASH: &str = "rollcall.dev/spec-hash";
 /// On probe pods: the token of [`PROBE_REQUESTED_AT`] that the probe answers.

@@ -226,6 +226,7 @@ mod tests {
             counts: Counts { read: 9, considered: 8, out_of_scope: 1, created: 5, held: 3, ..Counts::default() },
             start_time: None,
             completion_time: Some(at(1000)),
+            ..RunSummary::default()
         };
         let ready = Condition {
             type_: "Ready".into(),

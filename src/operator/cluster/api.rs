@@ -12,7 +12,7 @@ use std::time::Duration;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::ObjectMeta;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
@@ -25,7 +25,7 @@ use super::merge::merge_patch;
 use crate::operator::decide::{EventNote, PodView, Target};
 use crate::operator::metrics::Metrics;
 use rollcall_api::labels;
-use rollcall_api::v1alpha1::{EmployeeSyncJob, SyncSetting};
+use rollcall_api::v1alpha1::{EmployeeSyncJob, SyncApproval, SyncSetting};
 
 /// Time limit of one request, in seconds.
 const TIMEOUT_SECONDS: u64 = 10;
@@ -157,6 +157,20 @@ impl Cluster {
     /// Reads a setting from the API server itself.
     pub async fn read_setting(&self, namespace: &str, name: &str) -> Result<Option<SyncSetting>, ClusterError> {
         self.read(namespace, name).await
+    }
+
+    /// Reads a job from the API server itself.
+    pub async fn read_job(&self, namespace: &str, name: &str) -> Result<Option<EmployeeSyncJob>, ClusterError> {
+        self.read(namespace, name).await
+    }
+
+    /// Reads the approvals of a setting from the API server itself.
+    pub async fn list_approvals(&self, namespace: &str, setting: &str) -> Result<Vec<SyncApproval>, ClusterError> {
+        let api: Api<SyncApproval> = Api::namespaced(self.client(), namespace);
+        let what = format!("list SyncApprovals of {namespace}/{setting}");
+        let params = ListParams::default().fields(&format!("spec.settingRef.name={setting}"));
+        let found = self.run("list", "syncapprovals", &what, api.list(&params)).await?;
+        Ok(found.items.into_iter().filter(|one| one.spec.setting_ref.name == setting).collect())
     }
 
     /// Reads one key of a ConfigMap.

@@ -1,5 +1,7 @@
 //! Why a request to the API server did not do what was wanted.
 
+use crate::operator::decide::Refusal;
+
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
@@ -23,11 +25,13 @@ pub enum ClusterError {
         /// The request.
         what: String,
     },
-    /// The API server will not take the object, however often it is asked.
+    /// The API server does not take the object.
     #[error("{what}: refused: {message}")]
     Refused {
         /// The request.
         what: String,
+        /// Whether it may take it later.
+        refusal: Refusal,
         /// The API server's words.
         message: String,
     },
@@ -57,9 +61,14 @@ impl ClusterError {
         match status.code {
             404 => Self::NotFound { what },
             409 => Self::Conflict { what },
-            // A quota may be free later; a policy or a rule of the schema says no every time.
-            403 if status.message.contains("exceeded quota") => Self::Failed { what, source: Box::new(error) },
-            400 | 403 | 422 => Self::Refused { what, message: status.message.clone() },
+            code @ (400 | 403 | 422) => {
+                let refusal = match code {
+                    403 if status.message.contains("exceeded quota") => Refusal::Quota,
+                    403 => Refusal::Forbidden,
+                    _ => Refusal::Invalid,
+                };
+                Self::Refused { what, refusal, message: status.message.clone() }
+            }
             _ => Self::Failed { what, source: Box::new(error) },
         }
     }

@@ -12,6 +12,7 @@ mod watch;
 pub use api::{Cluster, Written};
 pub use error::ClusterError;
 pub use events::Regarding;
+pub use reduce::groups;
 pub use store::{BeforeAfter, Store, Stored};
 pub use sync::SyncState;
 pub use watch::{Change, Stores, Watches};

@@ -15,6 +15,10 @@ pub trait Stored: Send + Sync + 'static {
     fn resource_version(&self) -> &str;
     /// Names under which [`Store::group`] finds it, such as that of its setting.
     fn groups(&self) -> Vec<String>;
+    /// Where it stands within its groups; those with the same order go by name.
+    fn order(&self) -> String {
+        String::new()
+    }
 }
 
 /// What was known of an object and what is known now.
@@ -29,7 +33,7 @@ pub struct Store<V> {
 #[derive(Debug)]
 struct Inner<V> {
     objects: HashMap<String, BTreeMap<String, Arc<V>>>,
-    groups: HashMap<(String, String), BTreeSet<String>>,
+    groups: HashMap<(String, String), BTreeSet<(String, String)>>,
 }
 
 impl<V> Default for Store<V> {
@@ -44,12 +48,19 @@ impl<V: Stored> Store<V> {
         self.read().objects.get(namespace)?.get(name).cloned()
     }
 
-    /// The objects of a group, by name.
+    /// The objects of a group, in order.
     pub fn group(&self, namespace: &str, group: &str) -> Vec<Arc<V>> {
         let inner = self.read();
         let names = inner.groups.get(&(namespace.to_owned(), group.to_owned()));
         let objects = inner.objects.get(namespace);
-        names.into_iter().flatten().filter_map(|name| objects?.get(name).cloned()).collect()
+        names.into_iter().flatten().filter_map(|(_, name)| objects?.get(name).cloned()).collect()
+    }
+
+    /// The first object of a group.
+    pub fn first(&self, namespace: &str, group: &str) -> Option<Arc<V>> {
+        let inner = self.read();
+        let (_, name) = inner.groups.get(&(namespace.to_owned(), group.to_owned()))?.first()?;
+        inner.objects.get(namespace)?.get(name).cloned()
     }
 
     /// All objects.
@@ -67,7 +78,8 @@ impl<V: Stored> Store<V> {
         self.write().remove(namespace, name)
     }
 
-    /// Makes `objects` everything there is in a namespace (None: anywhere). Gives back each change as (before, after).
+    /// Makes `objects` everything there is in a namespace (None: anywhere). Gives back each change as (before, after);
+    /// what has the same version as before is none.
     pub fn replace(&self, namespace: Option<&str>, objects: Vec<Arc<V>>) -> Vec<BeforeAfter<V>> {
         let mut inner = self.write();
         let kept: BTreeSet<(String, String)> =
@@ -79,7 +91,10 @@ impl<V: Stored> Store<V> {
             .collect();
         let mut changes: Vec<_> = gone.iter().map(|(space, name)| (inner.remove(space, name), None)).collect();
         for object in objects {
-            changes.push((inner.put(Arc::clone(&object)), Some(object)));
+            let before = inner.put(Arc::clone(&object));
+            if before.as_ref().is_none_or(|before| !is_same(before.as_ref(), object.as_ref())) {
+                changes.push((before, Some(object)));
+            }
         }
         changes
     }
@@ -95,11 +110,17 @@ impl<V: Stored> Store<V> {
     }
 }
 
+/// Whether two views are of the same version of the same object.
+fn is_same<V: Stored>(one: &V, other: &V) -> bool {
+    one.uid() == other.uid() && one.resource_version() == other.resource_version()
+}
+
 impl<V: Stored> Inner<V> {
     fn put(&mut self, object: Arc<V>) -> Option<Arc<V>> {
         let before = self.remove(object.namespace(), object.name());
         for group in object.groups() {
-            self.groups.entry((object.namespace().to_owned(), group)).or_default().insert(object.name().to_owned());
+            let place = (object.order(), object.name().to_owned());
+            self.groups.entry((object.namespace().to_owned(), group)).or_default().insert(place);
         }
         let names = self.objects.entry(object.namespace().to_owned()).or_default();
         names.insert(object.name().to_owned(), object);
@@ -115,7 +136,7 @@ impl<V: Stored> Inner<V> {
         for group in before.groups() {
             let key = (namespace.to_owned(), group);
             if let Some(members) = self.groups.get_mut(&key) {
-                members.remove(name);
+                members.remove(&(before.order(), name.to_owned()));
                 if members.is_empty() {
                     self.groups.remove(&key);
                 }

@@ -15,7 +15,7 @@ use kube::runtime::watcher::{self, Event};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
-use super::reduce::{prune, prune_job};
+use super::reduce::{prune, prune_approval, prune_job};
 use super::{Cluster, Regarding, Store, Stored, SyncState};
 use crate::operator::decide::{EventNote, PodView};
 use crate::operator::settings::Namespaces;
@@ -34,11 +34,11 @@ pub struct Stores {
     pub providers: Store<IntegrationProvider>,
     /// Settings; grouped by the names of their providers.
     pub settings: Store<SyncSetting>,
-    /// Jobs; grouped by the name of their setting.
+    /// Jobs; grouped by the name of their setting, and see [`super::groups`].
     pub jobs: Store<EmployeeSyncJob>,
-    /// Approvals; grouped by the name of their setting.
+    /// Approvals; see [`super::groups`].
     pub approvals: Store<SyncApproval>,
-    /// Pods of this operator; grouped by `<label>=<name>` of their job or provider.
+    /// Pods of this operator; see [`super::groups`].
     pub pods: Store<PodView>,
 }
 
@@ -89,7 +89,7 @@ impl Watches {
             self.task(scope, none.clone(), |all| &all.providers, prune::<IntegrationProvider>, Change::Provider),
             self.task(scope, none.clone(), |all| &all.settings, prune::<SyncSetting>, Change::Setting),
             self.task(scope, none.clone(), |all| &all.jobs, prune_job, Change::Job),
-            self.task(scope, none, |all| &all.approvals, prune::<SyncApproval>, Change::Approval),
+            self.task(scope, none, |all| &all.approvals, prune_approval, Change::Approval),
             self.task(scope, ours, |all| &all.pods, |pod: Pod| PodView::of(&pod), Change::Pod),
         ]
     }

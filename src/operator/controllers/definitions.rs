@@ -9,7 +9,7 @@ use crate::operator::cluster::{Cluster, ClusterError, Stored};
 use crate::operator::decide::Definition;
 use rollcall_api::contract::DefinitionSource;
 use rollcall_api::reasons;
-use rollcall_api::v1alpha1::{IntegrationProvider, SyncSettingSpec};
+use rollcall_api::v1alpha1::{IntegrationProvider, SyncSetting};
 
 type Found = Result<Definition, Problem>;
 
@@ -18,7 +18,7 @@ pub(super) struct Definitions {
     cluster: Cluster,
     catalogue: Arc<dyn Catalogue>,
     found: Mutex<HashMap<(String, String), Remembered>>,
-    checks: Mutex<HashMap<String, Checked>>,
+    checks: Mutex<HashMap<(String, String), Checked>>,
 }
 
 struct Remembered {
@@ -28,6 +28,7 @@ struct Remembered {
 }
 
 struct Checked {
+    uid: String,
     generation: Option<i64>,
     digests: (String, String),
     result: Result<(), Vec<String>>,
@@ -76,24 +77,31 @@ impl Definitions {
     /// Checks a setting; the same question is not worked out twice.
     pub(super) fn check(
         &self,
-        uid: &str,
-        generation: Option<i64>,
-        spec: &SyncSettingSpec,
+        setting: &SyncSetting,
         source: &Definition,
         target: &Definition,
     ) -> Result<(), Vec<String>> {
+        let key = (setting.namespace().to_owned(), setting.name().to_owned());
+        let generation = setting.metadata.generation;
         let digests = (source.facts.digest.clone(), target.facts.digest.clone());
         {
             let all = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = all.get(uid).filter(|one| one.generation == generation && one.digests == digests);
-            if let Some(known) = known {
+            let same =
+                |one: &&Checked| one.uid == setting.uid() && one.generation == generation && one.digests == digests;
+            if let Some(known) = all.get(&key).filter(same) {
                 return known.result.clone();
             }
         }
-        let result = self.catalogue.check_setting(spec, &source.source, &target.source);
-        let checked = Checked { generation, digests, result: result.clone() };
-        self.checks.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), checked);
+        let result = self.catalogue.check_setting(&setting.spec, &source.source, &target.source);
+        let checked = Checked { uid: setting.uid().to_owned(), generation, digests, result: result.clone() };
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner).insert(key, checked);
         result
+    }
+
+    /// Forgets a deleted setting.
+    pub(super) fn forget_check(&self, namespace: &str, name: &str) {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 
     async fn look_up(&self, provider: &IntegrationProvider) -> Result<Found, ClusterError> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::key::{Key, Kind};
 use crate::operator::cluster::{Store, Stored, Stores, Written};
@@ -25,7 +25,7 @@ pub(super) enum Where {
 struct Expected {
     place: Where,
     written: Written,
-    until: Timestamp,
+    until: SignedDuration,
 }
 
 /// What each key waits to see.
@@ -35,22 +35,23 @@ pub(super) struct Expectations {
 }
 
 impl Expectations {
-    pub(super) fn expect(&self, key: &Key, place: Where, written: Written, now: Timestamp) {
-        let until = now.checked_add(PATIENCE).unwrap_or(now);
+    /// `elapsed` is monotonic: a step of the wall clock must not prolong the waiting.
+    pub(super) fn expect(&self, key: &Key, place: Where, written: Written, elapsed: SignedDuration) {
+        let until = elapsed.saturating_add(PATIENCE);
         let mut all = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
         all.entry(key.clone()).or_default().push(Expected { place, written, until });
     }
 
-    /// Until when the key should not be decided about; None: the cache shows all its writes.
-    pub(super) fn pending(&self, key: &Key, stores: &Stores, now: Timestamp) -> Option<Timestamp> {
+    /// For how long the key should not be decided about; None: the cache shows all its writes.
+    pub(super) fn pending(&self, key: &Key, stores: &Stores, elapsed: SignedDuration) -> Option<SignedDuration> {
         let mut all = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
         let expected = all.get_mut(key)?;
-        expected.retain(|one| one.until > now && !is_seen(stores, one));
+        expected.retain(|one| one.until > elapsed && !is_seen(stores, one));
         let until = expected.iter().map(|one| one.until).max();
         if until.is_none() {
             all.remove(key);
         }
-        until
+        until.map(|until| until - elapsed)
     }
 }
 
@@ -64,7 +65,7 @@ fn is_seen(stores: &Stores, expected: &Expected) -> bool {
         Where::Pod => shows(&stores.pods, written),
         Where::NoPod => {
             let pod = stores.pods.get(&written.namespace, &written.name);
-            pod.is_none_or(|pod| pod.uid != written.uid || pod.deleting.is_some())
+            pod.is_none_or(|pod| pod.uid != written.uid || pod.deleting)
         }
     }
 }

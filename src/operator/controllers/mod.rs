@@ -2,20 +2,24 @@
 
 mod definitions;
 mod expect;
+mod job;
 mod key;
 mod observe;
+mod pass;
+mod places;
 mod queue;
 mod reconcile;
 mod route;
+mod sights;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 pub use key::{Key, Kind};
+pub use pass::{PASS_BUDGET, Passes};
 pub use queue::Queue;
 pub use reconcile::Controller;
-pub use route::keys_of;
 
 use super::cluster::Stores;
 

@@ -1,8 +1,7 @@
 //! The work queue: first in, first out within a namespace, namespaces in turn, one worker at a time for each key, one
-//! heap of timers for everything that is due later.
+//! timer a key for what is due later. A replica that does not lead keeps nothing here.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -22,8 +21,9 @@ struct State {
     running: HashSet<Key>,
     again: HashSet<Key>,
     failures: HashMap<Key, u32>,
-    timers: BinaryHeap<Reverse<(Timestamp, Key)>>,
+    timers: BTreeSet<(Timestamp, Key)>,
     due: HashMap<Key, Timestamp>,
+    open: bool,
     closed: bool,
 }
 
@@ -36,6 +36,16 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// Takes keys from now on. Until then each is forgotten: whoever begins to lead looks at every object anyway.
+    pub fn open(&self) {
+        self.lock().open = true;
+    }
+
+    /// Whether it takes keys.
+    pub fn is_open(&self) -> bool {
+        self.lock().open
+    }
+
     /// Puts a key at the end of its namespace's line; one that waits already keeps its place.
     pub fn add(&self, key: Key) {
         self.lock().add(key);
@@ -45,9 +55,10 @@ impl Queue {
     /// Puts a key in line at `time`, or earlier if that was asked before.
     pub fn add_at(&self, key: Key, time: Timestamp) {
         let mut state = self.lock();
-        if state.due.get(&key).is_none_or(|known| time < *known) {
+        if state.open && state.due.get(&key).is_none_or(|known| time < *known) {
+            state.forget_timer(&key);
             state.due.insert(key.clone(), time);
-            state.timers.push(Reverse((time, key)));
+            state.timers.insert((time, key));
             drop(state);
             self.timers_changed.notify_one();
         }
@@ -78,7 +89,7 @@ impl Queue {
     pub fn done(&self, key: &Key, wake_at: Option<Timestamp>) {
         let mut state = self.lock();
         state.failures.remove(key);
-        state.due.remove(key);
+        state.forget_timer(key);
         let again = state.end(key);
         drop(state);
         if let Some(time) = wake_at {
@@ -95,7 +106,7 @@ impl Queue {
         let failures = state.failures.entry(key.clone()).or_default();
         let wait = (BACKOFF.0 << (*failures).min(16)).min(BACKOFF.1);
         *failures = failures.saturating_add(1);
-        state.due.remove(key);
+        state.forget_timer(key);
         let again = state.end(key);
         drop(state);
         self.add_at(key.clone(), plus(now, wait));
@@ -106,15 +117,23 @@ impl Queue {
 
     /// When the earliest timer is due.
     pub fn earliest(&self) -> Option<Timestamp> {
-        self.lock().timers.peek().map(|Reverse((time, _))| *time)
+        self.lock().timers.first().map(|(time, _)| *time)
     }
 
     /// Puts everything in line that is due.
     pub fn release(&self, now: Timestamp) {
+        self.release_where(|time| time <= now);
+    }
+
+    /// Puts everything in line that waits for its time: the wall clock was set, and each pass finds its time anew.
+    pub fn release_all(&self) {
+        self.release_where(|_| true);
+    }
+
+    fn release_where(&self, is_due: impl Fn(Timestamp) -> bool) {
         let mut state = self.lock();
-        while let Some(Reverse((time, key))) = state.timers.pop_if_due(now) {
-            // A timer that was replaced by an earlier one, or whose pass has run since, is ignored.
-            if state.due.get(&key) == Some(&time) {
+        while state.timers.first().is_some_and(|(time, _)| is_due(*time)) {
+            if let Some((_, key)) = state.timers.pop_first() {
                 state.due.remove(&key);
                 state.add(key);
             }
@@ -148,6 +167,9 @@ impl Queue {
 
 impl State {
     fn add(&mut self, key: Key) {
+        if !self.open {
+            return;
+        }
         if self.running.contains(&key) {
             self.again.insert(key);
         } else if self.queued.insert(key.clone()) {
@@ -173,6 +195,12 @@ impl State {
         Some(key)
     }
 
+    fn forget_timer(&mut self, key: &Key) {
+        if let Some(time) = self.due.remove(key) {
+            self.timers.remove(&(time, key.clone()));
+        }
+    }
+
     /// Whether the key is in line again.
     fn end(&mut self, key: &Key) -> bool {
         self.running.remove(key);
@@ -181,17 +209,5 @@ impl State {
             self.add(key.clone());
         }
         again
-    }
-}
-
-/// Takes the top of a heap of timers if it is due.
-trait PopIfDue {
-    fn pop_if_due(&mut self, now: Timestamp) -> Option<Reverse<(Timestamp, Key)>>;
-}
-
-impl PopIfDue for BinaryHeap<Reverse<(Timestamp, Key)>> {
-    fn pop_if_due(&mut self, now: Timestamp) -> Option<Reverse<(Timestamp, Key)>> {
-        let Reverse((time, _)) = self.peek()?;
-        if *time <= now { self.pop() } else { None }
     }
 }

@@ -12,6 +12,12 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
+fn open_queue() -> Queue {
+    let queue = Queue::default();
+    queue.open();
+    queue
+}
+
 /// Everything that is in line now, each ended at once.
 async fn drain(queue: &Queue) -> Vec<String> {
     let mut names = Vec::new();
@@ -24,7 +30,7 @@ async fn drain(queue: &Queue) -> Vec<String> {
 
 #[tokio::test]
 async fn namespaces_take_turns_and_a_key_waits_only_once() {
-    let queue = Queue::default();
+    let queue = open_queue();
     for name in ["a1", "a2", "a3"] {
         queue.add(key("a", name));
     }
@@ -35,7 +41,7 @@ async fn namespaces_take_turns_and_a_key_waits_only_once() {
 
 #[tokio::test]
 async fn a_key_at_work_is_not_given_to_a_second_worker_but_comes_again() {
-    let queue = Queue::default();
+    let queue = open_queue();
     queue.add(key("a", "one"));
     let taken = queue.next().await.unwrap();
     queue.add(key("a", "one"));
@@ -46,7 +52,7 @@ async fn a_key_at_work_is_not_given_to_a_second_worker_but_comes_again() {
 
 #[tokio::test]
 async fn timers_put_keys_in_line_and_a_later_pass_replaces_them() {
-    let queue = Queue::default();
+    let queue = open_queue();
     queue.add_at(key("a", "one"), at(20));
     queue.add_at(key("a", "one"), at(10));
     assert_eq!(queue.earliest(), Some(at(10)));
@@ -60,7 +66,7 @@ async fn timers_put_keys_in_line_and_a_later_pass_replaces_them() {
 
 #[tokio::test]
 async fn failures_wait_twice_as_long_each_time_and_success_forgets_them() {
-    let queue = Queue::default();
+    let queue = open_queue();
     let one = key("a", "one");
     let mut now = at(0);
     for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
@@ -77,9 +83,42 @@ async fn failures_wait_twice_as_long_each_time_and_success_forgets_them() {
 
 #[tokio::test]
 async fn a_closed_queue_ends_its_workers() {
-    let queue = Queue::default();
+    let queue = open_queue();
     queue.add(key("a", "one"));
     queue.close();
     assert_eq!(queue.next().await, None);
     assert_eq!(queue.next().await, None);
+}
+
+#[tokio::test]
+async fn a_replica_that_does_not_lead_keeps_nothing() {
+    let queue = Queue::default();
+    queue.add(key("a", "one"));
+    queue.add_at(key("a", "two"), at(10));
+    assert_eq!((drain(&queue).await, queue.earliest()), (Vec::<String>::new(), None));
+    queue.open();
+    queue.add(key("a", "one"));
+    assert_eq!(drain(&queue).await, ["one"]);
+}
+
+#[tokio::test]
+async fn a_key_has_one_timer_however_often_it_is_set() {
+    let queue = open_queue();
+    let one = key("a", "one");
+    for time in [30, 20, 10] {
+        queue.add_at(one.clone(), at(time));
+    }
+    queue.release(at(10));
+    assert_eq!((drain(&queue).await, queue.earliest()), (vec!["one".to_owned()], None));
+    queue.add_at(one.clone(), at(3600));
+    queue.done(&one, None);
+    assert_eq!(queue.earliest(), None, "a pass that needs no other leaves no timer behind");
+}
+
+#[tokio::test]
+async fn a_step_of_the_wall_clock_brings_everything_that_waits_in_line() {
+    let queue = open_queue();
+    queue.add_at(key("a", "one"), at(3600));
+    queue.release_all();
+    assert_eq!(drain(&queue).await, ["one"]);
 }

@@ -18,7 +18,7 @@ use rollcall_api::v1alpha1::{
 /// What is known besides the approval itself.
 #[derive(Clone, Debug, Default)]
 pub struct ApprovalObserved {
-    /// The setting. None must be known from the API server when the approval has a job already.
+    /// The setting.
     pub setting: Option<Arc<SyncSetting>>,
     /// The job of the name that the Release job has.
     pub job: Option<Arc<EmployeeSyncJob>>,
@@ -110,6 +110,7 @@ impl Pass<'_> {
         let ours = job.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(labels::APPROVAL_UID));
         if finished && ours {
             decision.cleanup.push(OperatorAction::DeleteJob(target_of(&job.metadata)));
+            decision.unproven = true;
         }
         decision
     }
@@ -135,6 +136,8 @@ impl Pass<'_> {
             }
             Some(_) => {
                 let mut decision = self.releasing();
+                // A denial may have come a moment ago.
+                decision.unproven = true;
                 decision.actions.push(OperatorAction::CreateJob(Box::new(self.release_job(setting))));
                 decision
             }
@@ -186,6 +189,7 @@ impl Pass<'_> {
         };
         let mut decision = Decision::default();
         if status.phase == ApprovalPhase::Void {
+            decision.unproven = true;
             let note = conditions::shortened(message, 1000);
             decision.events.push(EventNote { warning: true, reason: reason.to_owned(), note });
         }

@@ -6,6 +6,7 @@ mod job;
 mod pod_view;
 mod provider;
 mod setting;
+mod stalled;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -18,10 +19,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rollcall_api::v1alpha1::{EmployeeSyncJob, IntegrationProvider};
 
 pub use approval::{ApprovalObserved, decide_approval};
-pub use job::{Counterpart, JobObserved, PodState, Sibling, current_pod_name, decide_job};
+pub use job::{Counterpart, JobObserved, PodState, Refusal, current_pod_name, decide_job};
 pub use pod_view::{PodStage, PodView};
 pub use provider::{Definition, ProviderObserved, decide_provider};
 pub use setting::{SettingObserved, decide_setting};
+pub use stalled::{Conditioned, stalled};
 
 /// One effect on the cluster. All of them can be repeated: names are deterministic, deletes are tied to a uid.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +62,28 @@ pub struct EventNote {
     pub note: String,
 }
 
+/// Something that may go away or end by itself and is waited for with a deadline. How long ago it was first seen is
+/// measured by the operator, on its monotonic clock: the times in objects are of other clocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// An object that is referred to does not exist, or not yet.
+    Missing,
+    /// The API server does not take the pod.
+    Refusal,
+    /// A pod that has not ended; its uid.
+    Pod(String),
+    /// A pod that is being deleted; its uid.
+    Leaving(String),
+}
+
+/// What an object waited for when it was last decided about, and for how long now.
+pub type Sighted = Option<(Sight, SignedDuration)>;
+
+/// For how long `sight` has been seen; zero when it was not seen before.
+pub(crate) fn age(sighted: &Sighted, sight: &Sight) -> i64 {
+    sighted.as_ref().filter(|(known, _)| known == sight).map_or(0, |(_, age)| age.as_secs())
+}
+
 /// What to do about one object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision<S> {
@@ -73,11 +97,23 @@ pub struct Decision<S> {
     pub events: Vec<EventNote>,
     /// When to decide again even if nothing happens.
     pub wake_at: Option<Timestamp>,
+    /// What is waited for with a deadline.
+    pub sight: Option<Sight>,
+    /// Something ends, is removed or released because of what a cache said: to be decided again on objects read live.
+    pub unproven: bool,
 }
 
 impl<S> Default for Decision<S> {
     fn default() -> Self {
-        Self { actions: Vec::new(), status: None, cleanup: Vec::new(), events: Vec::new(), wake_at: None }
+        Self {
+            actions: Vec::new(),
+            status: None,
+            cleanup: Vec::new(),
+            events: Vec::new(),
+            wake_at: None,
+            sight: None,
+            unproven: false,
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! A pod reduced to what decisions need: a few hundred bytes instead of some kilobytes.
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 
 use rollcall_api::labels;
@@ -16,14 +15,16 @@ pub struct PodView {
     pub uid: String,
     /// Version in the cache.
     pub resource_version: String,
-    /// When it was created.
-    pub created: Timestamp,
-    /// When it will be gone at the latest, once it is being deleted.
-    pub deleting: Option<Timestamp>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
     /// Uid of the controlling owner.
     pub owner_uid: Option<String>,
     /// Name of the job, on pods of runs.
     pub job: Option<String>,
+    /// Name of the setting, on pods of runs.
+    pub setting: Option<String>,
+    /// Names of the two providers at which it takes a place, on pods of runs.
+    pub places: Vec<String>,
     /// Name of the provider, on probe pods.
     pub provider: Option<String>,
     /// What it was made for ([`labels::SPEC_HASH`]).
@@ -74,14 +75,9 @@ const DISRUPTIONS: &[&str] = &[
     "OutOfpods",
 ];
 
-/// Reasons of a waiting container that only somebody's action changes.
-const PERMANENT: &[&str] = &[
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "ErrImageNeverPull",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-];
+/// Reasons of a waiting container that nothing but another pod changes. A registry that hiccups or a Secret that is
+/// applied a second later (`ImagePullBackOff`, `CreateContainerConfigError`, …) is not one of them.
+const PERMANENT: &[&str] = &["InvalidImageName"];
 
 impl PodView {
     /// Reduces a pod.
@@ -101,10 +97,14 @@ impl PodView {
             name: metadata.name.clone().unwrap_or_default(),
             uid: metadata.uid.clone().unwrap_or_default(),
             resource_version: metadata.resource_version.clone().unwrap_or_default(),
-            created: metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
-            deleting: metadata.deletion_timestamp.as_ref().map(|time| time.0),
+            deleting: metadata.deletion_timestamp.is_some(),
             owner_uid: owner.map(|owner| owner.uid.clone()),
             job: map(&metadata.labels, labels::JOB),
+            setting: map(&metadata.labels, labels::SETTING),
+            places: [labels::SOURCE, labels::TARGET]
+                .into_iter()
+                .filter_map(|side| map(&metadata.annotations, side))
+                .collect(),
             provider: map(&metadata.labels, labels::PROVIDER),
             spec_hash: map(&metadata.annotations, labels::SPEC_HASH),
             probe_token: map(&metadata.annotations, labels::PROBE_TOKEN),

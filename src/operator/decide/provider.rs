@@ -5,14 +5,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Decision, EventNote, OperatorAction, PodStage, PodView, Target, plus, whole_seconds};
+use super::{
+    Decision, EventNote, OperatorAction, PodStage, PodView, Refusal, Sight, Sighted, Target, age, plus, whole_seconds,
+};
 use crate::operator::catalogue::{Problem, ProviderFacts};
 use crate::operator::resources::{self, PodDefaults};
 use rollcall_api::conditions::{self, Draft};
 use rollcall_api::contract::{DefinitionSource, PodResult};
 use rollcall_api::labels;
 use rollcall_api::reasons::{self, Class};
-use rollcall_api::v1alpha1::{IntegrationProvider, IntegrationProviderStatus, LastProbe};
+use rollcall_api::v1alpha1::{Condition, IntegrationProvider, IntegrationProviderStatus, LastProbe};
 
 /// A probe that takes longer has failed, in seconds.
 const PROBE_DEADLINE: i64 = 120;
@@ -20,6 +22,8 @@ const PROBE_DEADLINE: i64 = 120;
 const START_DEADLINE: i64 = 60;
 /// First wait after a failed probe, in seconds; it doubles up to the probe period.
 const FIRST_BACKOFF: i64 = 60;
+/// So many probes in a row may end without a verdict before what was known no longer counts.
+const INCONCLUSIVE_LIMIT: i32 = 3;
 
 /// A definition that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +45,21 @@ pub struct ProviderObserved {
     /// Its probe pods.
     pub pods: Vec<Arc<PodView>>,
     /// Why the API server would not take its probe pod, in the pass that tried to create it.
-    pub refused: Option<String>,
+    pub refused: Option<(Refusal, String)>,
     /// How pods are made.
     pub defaults: PodDefaults,
+    /// Its probe pod that has not ended, and how long it has been seen.
+    pub sighted: Sighted,
+}
+
+/// What can be said of a probe.
+enum Finding {
+    /// It has not ended; look again after so many seconds.
+    Pending(i64),
+    /// It says how the provider is.
+    Verdict(Verdict),
+    /// Something else ended it: that says nothing about the provider.
+    Inconclusive(String),
 }
 
 /// What came of a finished probe.
@@ -74,6 +90,13 @@ pub fn decide_provider(
         Ok(definition) if provider.spec.suspend => pass.suspended(definition),
         Ok(definition) => pass.probing(definition),
     }
+}
+
+/// The probe that has ended.
+struct Probe<'a> {
+    digest: &'a str,
+    pod: Option<&'a str>,
+    token: Option<String>,
 }
 
 struct Pass<'a> {
@@ -114,28 +137,39 @@ impl Pass<'_> {
         let mut decision = Decision { cleanup: self.delete_pods(|pod| pod.name != name), ..Decision::default() };
         let current = self.observed.pods.iter().find(|pod| pod.name == name);
         match current {
-            Some(pod) if self.is_handled(pod, &digest) => {
+            Some(pod) if self.is_handled(pod) => {
                 decision.cleanup.extend(self.delete_pods(|other| other.name == name));
                 self.keep_status(&mut decision, definition, false);
             }
-            Some(pod) => match self.verdict(pod) {
-                Ok(verdict) => {
-                    self.end_probe(&mut decision, definition, &digest, pod.probe_token.clone(), &verdict);
-                    decision.cleanup.extend(self.delete_pods(|other| other.name == name));
+            Some(pod) => {
+                let probe = Probe { digest: &digest, pod: Some(&pod.uid), token: pod.probe_token.clone() };
+                match self.finding(pod) {
+                    Finding::Verdict(verdict) => self.end_probe(&mut decision, definition, probe, &verdict),
+                    Finding::Inconclusive(why) => self.note_inconclusive(&mut decision, definition, probe, &why),
+                    Finding::Pending(seconds) => {
+                        decision.wake(plus(self.now, seconds));
+                        decision.sight = Some(Sight::Pod(pod.uid.clone()));
+                        self.keep_status(&mut decision, definition, true);
+                        return decision;
+                    }
                 }
-                Err(wake_at) => {
-                    decision.wake(wake_at);
-                    self.keep_status(&mut decision, definition, true);
+                decision.cleanup.extend(self.delete_pods(|other| other.name == name));
+            }
+            None => {
+                let probe = Probe { digest: &digest, pod: None, token: self.token().map(str::to_owned) };
+                match &self.observed.refused {
+                    None => self.start_when_due(&mut decision, definition, &digest),
+                    Some((kind, why)) => {
+                        let text = format!("{}: spec.pod: the probe pod is refused: {why}", reasons::POD_CANNOT_START);
+                        if *kind == Refusal::Invalid {
+                            let verdict = Verdict::failed(reasons::PROBE_FAILED, text);
+                            self.end_probe(&mut decision, definition, probe, &verdict);
+                        } else {
+                            self.note_inconclusive(&mut decision, definition, probe, &text);
+                        }
+                    }
                 }
-            },
-            None => match &self.observed.refused {
-                Some(why) => {
-                    let text = format!("{}: spec.pod: the probe pod is refused: {why}", reasons::POD_CANNOT_START);
-                    let verdict = Verdict::failed(reasons::PROBE_FAILED, text);
-                    self.end_probe(&mut decision, definition, &digest, self.token().map(str::to_owned), &verdict);
-                }
-                None => self.start_when_due(&mut decision, definition, &digest),
-            },
+            }
         }
         decision
     }
@@ -169,44 +203,77 @@ impl Pass<'_> {
         if last.spec_digest != digest || asked {
             return self.now;
         }
+        let internal = |ready: &Condition| ready.reason == reasons::INTERNAL;
+        if conditions::find(&self.old.conditions, conditions::READY).is_some_and(internal) {
+            // What was known before a defect of our own is not trusted.
+            return self.now;
+        }
         let period = i64::from(self.provider.spec.probe_period_seconds).max(1);
         let wait = match last.consecutive_failures {
-            0 => period,
+            0 => period - self.jitter(period / 10),
             failures => backoff(failures).min(period.max(FIRST_BACKOFF)),
         };
         plus(last.time.0, wait)
     }
 
-    /// What came of the probe, or when to look again.
-    fn verdict(&self, pod: &PodView) -> Result<Verdict, Timestamp> {
-        let age = self.now.as_second() - pod.created.as_second();
+    /// So many seconds earlier than asked for, so that providers that were made together are not probed together.
+    fn jitter(&self, most: i64) -> i64 {
+        let uid = self.provider.metadata.uid.as_deref().unwrap_or_default();
+        rollcall_engine::schedule::start_jitter(uid, i32::try_from(most).unwrap_or(0)).as_secs()
+    }
+
+    fn finding(&self, pod: &PodView) -> Finding {
+        let age = age(&self.observed.sighted, &Sight::Pod(pod.uid.clone()));
+        let failed = |text: String| Finding::Verdict(Verdict::failed(reasons::PROBE_FAILED, text));
         match &pod.stage {
-            PodStage::Ended { message, reason, exit_code } => Ok(match PodResult::from_message(message) {
+            PodStage::Ended { message, reason, exit_code } => match PodResult::from_message(message) {
                 Some(PodResult::Probe(result)) if reasons::find(&result.reason).is_some() => {
-                    Verdict { ready: result.ready, reason: result.reason, message: result.message }
+                    Finding::Verdict(Verdict { ready: result.ready, reason: result.reason, message: result.message })
                 }
-                _ if pod.disrupted => Verdict::failed(
-                    reasons::POD_FAILED,
-                    format!("the probe pod was disrupted ({reason}); it is tried again"),
-                ),
-                _ => Verdict::failed(
-                    reasons::PROBE_FAILED,
-                    format!("probe pod {} ended with exit code {exit_code:?} ({reason}) and no result", pod.name),
-                ),
-            }),
+                _ if pod.disrupted => Finding::Inconclusive(format!("the probe pod was disrupted ({reason})")),
+                _ => failed(format!(
+                    "probe pod {} ended with exit code {exit_code:?} ({reason}) and no result",
+                    pod.name
+                )),
+            },
             PodStage::Waiting { permanent, obstacle } if *permanent || age >= START_DEADLINE => {
                 let obstacle = obstacle.as_deref().unwrap_or("the kubelet has not started it");
-                Ok(Verdict::failed(
-                    reasons::PROBE_FAILED,
-                    format!("{}: probe pod {} cannot start: {obstacle}", reasons::POD_CANNOT_START, pod.name),
-                ))
+                failed(format!("{}: probe pod {} cannot start: {obstacle}", reasons::POD_CANNOT_START, pod.name))
             }
-            PodStage::Waiting { .. } => Err(plus(pod.created, START_DEADLINE)),
-            PodStage::Running if age >= PROBE_DEADLINE => Ok(Verdict::failed(
-                reasons::PROBE_FAILED,
-                format!("probe pod {} did not end within {PROBE_DEADLINE} s", pod.name),
-            )),
-            PodStage::Running => Err(plus(pod.created, PROBE_DEADLINE)),
+            PodStage::Waiting { .. } => Finding::Pending(START_DEADLINE - age),
+            PodStage::Running if age >= PROBE_DEADLINE => {
+                failed(format!("probe pod {} did not end within {PROBE_DEADLINE} s", pod.name))
+            }
+            PodStage::Running => Finding::Pending(PROBE_DEADLINE - age),
+        }
+    }
+
+    /// A probe that says nothing leaves what is known of the same spec as it is, for a while; it is tried again soon.
+    fn note_inconclusive(
+        &self,
+        decision: &mut Decision<IntegrationProviderStatus>,
+        definition: &Definition,
+        probe: Probe<'_>,
+        why: &str,
+    ) {
+        let known = self.old.last_probe.as_ref().filter(|last| last.spec_digest == probe.digest);
+        let still_ready = conditions::is_true(&self.old.conditions, conditions::READY)
+            && known.is_some_and(|last| last.consecutive_failures < INCONCLUSIVE_LIMIT);
+        match known.filter(|_| still_ready) {
+            Some(known) => {
+                let last_probe = LastProbe {
+                    time: Time(self.now),
+                    consecutive_failures: known.consecutive_failures.saturating_add(1),
+                    pod_uid: probe.pod.map(str::to_owned),
+                    ..known.clone()
+                };
+                let ended = Some((last_probe, probe.token));
+                self.set_status(decision, self.last_verdict(), &definition.facts.capabilities, ended);
+            }
+            None => {
+                let verdict = Verdict::failed(reasons::POD_FAILED, format!("{why}; it is tried again"));
+                self.end_probe(decision, definition, probe, &verdict);
+            }
         }
     }
 
@@ -214,16 +281,16 @@ impl Pass<'_> {
         &self,
         decision: &mut Decision<IntegrationProviderStatus>,
         definition: &Definition,
-        digest: &str,
-        token: Option<String>,
+        probe: Probe<'_>,
         verdict: &Verdict,
     ) {
         let before = self.old.last_probe.as_ref().map_or(0, |last| last.consecutive_failures);
         let last_probe = LastProbe {
             time: Time(self.now),
             reason: verdict.reason.clone(),
-            spec_digest: digest.to_owned(),
+            spec_digest: probe.digest.to_owned(),
             consecutive_failures: if verdict.ready { 0 } else { before.saturating_add(1) },
+            pod_uid: probe.pod.map(str::to_owned),
         };
         let mut drafts = Vec::new();
         if verdict.ready {
@@ -236,7 +303,7 @@ impl Pass<'_> {
             drafts.push(Draft::yes(type_, &verdict.reason, &verdict.message));
             self.report(decision, &verdict.reason, &verdict.message);
         }
-        self.set_status(decision, drafts, &definition.facts.capabilities, Some((last_probe, token)));
+        self.set_status(decision, drafts, &definition.facts.capabilities, Some((last_probe, probe.token)));
     }
 
     /// Writes only what a change of the spec makes untrue: the generation, the capabilities, a suspension's end. While
@@ -304,12 +371,12 @@ impl Pass<'_> {
     }
 
     /// The pod's result is in the status already, only the pod is left.
-    fn is_handled(&self, pod: &PodView, digest: &str) -> bool {
-        self.old.last_probe.as_ref().is_some_and(|last| last.spec_digest == digest && last.time.0 >= pod.created)
+    fn is_handled(&self, pod: &PodView) -> bool {
+        self.old.last_probe.as_ref().is_some_and(|last| last.pod_uid.as_deref() == Some(pod.uid.as_str()))
     }
 
     fn delete_pods(&self, wanted: impl Fn(&PodView) -> bool) -> Vec<OperatorAction> {
-        let pods = self.observed.pods.iter().filter(|pod| pod.deleting.is_none() && wanted(pod));
+        let pods = self.observed.pods.iter().filter(|pod| !pod.deleting && wanted(pod));
         pods.map(|pod| {
             OperatorAction::DeletePod(Target {
                 namespace: pod.namespace.clone(),

@@ -85,10 +85,11 @@ pub(crate) fn observed() -> JobObserved {
         setting: Some(Arc::new(setting())),
         source: counterpart("hr"),
         target: counterpart("travel"),
-        siblings: Vec::new(),
+        ahead: false,
         pod: PodState::Absent,
         approvals: Vec::new(),
         defaults: defaults(),
+        sighted: None,
     }
 }
 
@@ -102,10 +103,11 @@ pub(crate) fn pod(name: &str, owner: &str, stage: PodStage) -> PodView {
         name: name.into(),
         uid: format!("uid-{name}"),
         resource_version: "1".into(),
-        created: now(),
-        deleting: None,
+        deleting: false,
         owner_uid: Some(format!("uid-{owner}")),
         job: Some(owner.into()),
+        setting: Some("people".into()),
+        places: vec!["hr".into(), "travel".into()],
         provider: None,
         spec_hash: None,
         probe_token: None,

@@ -25,6 +25,7 @@ fn seen(pods: Vec<PodView>) -> ProviderObserved {
         definition: Ok(Definition { source: DefinitionSource::Vendor("scim-generic".into()), facts }),
         pods: pods.into_iter().map(Arc::new).collect(),
         defaults: defaults(),
+        sighted: None,
     }
 }
 
@@ -36,7 +37,11 @@ fn probe(stage: PodStage) -> PodView {
 }
 
 fn after(stage: PodStage, seconds: i64) -> Option<IntegrationProviderStatus> {
-    let status = decide_provider(&fresh(), &seen(vec![probe(stage)]), plus(now(), seconds)).status;
+    let pod = probe(stage);
+    let sighted = Some((Sight::Pod(pod.uid.clone()), SignedDuration::from_secs(seconds)));
+    // Whatever the clocks say: only the time since the pod was first seen counts.
+    let observed = ProviderObserved { sighted, ..seen(vec![pod]) };
+    let status = decide_provider(&fresh(), &observed, plus(now(), 7200)).status;
     status.inspect(|status| assert_conditions_wellformed(&status.conditions))
 }
 
@@ -80,6 +85,7 @@ fn a_suspended_provider_keeps_its_verdict_and_is_not_probed() {
         reason: reasons::PROBE_SUCCEEDED.into(),
         spec_digest: "old".into(),
         consecutive_failures: 0,
+        pod_uid: None,
     });
     let decision = decide_provider(&suspended, &seen(vec![probe(PodStage::Running)]), plus(now(), 99_999));
     assert!(matches!(decision.cleanup.as_slice(), [OperatorAction::DeletePod(_)]));
@@ -91,7 +97,7 @@ fn a_suspended_provider_keeps_its_verdict_and_is_not_probed() {
 
 #[test]
 fn a_probe_pod_that_the_server_refuses_stalls_the_provider_and_is_not_tried_at_once() {
-    let refused = Some("spec.tolerations[0].operator: Unsupported value".to_owned());
+    let refused = Some((Refusal::Invalid, "spec.tolerations[0].operator: Unsupported value".to_owned()));
     let mut stalled = fresh();
     stalled.status = decide_provider(&stalled, &ProviderObserved { refused, ..seen(vec![]) }, now()).status;
     let found = &stalled.status.as_ref().unwrap().conditions;
@@ -101,6 +107,61 @@ fn a_probe_pod_that_the_server_refuses_stalls_the_provider_and_is_not_tried_at_o
     let later = decide_provider(&stalled, &seen(vec![]), plus(now(), 5));
     assert_eq!((later.actions.len(), later.status), (0, None));
     assert_eq!(later.wake_at, Some(plus(now(), 60)));
+}
+
+/// The provider after a good probe, and the name of its probe pods.
+fn probed() -> (IntegrationProvider, PodView) {
+    let good = ProbeResult { version: 1, ready: true, reason: reasons::PROBE_SUCCEEDED.into(), message: "ok".into() };
+    let pod = probe(ended(0, &PodResult::Probe(good).to_message()));
+    let mut provider = fresh();
+    provider.status = decide_provider(&provider, &seen(vec![pod.clone()]), now()).status;
+    (provider, pod)
+}
+
+#[test]
+fn a_result_is_counted_once_and_the_next_one_is_read_whatever_the_clocks_say() {
+    let (provider, pod) = probed();
+    let again = decide_provider(&provider, &seen(vec![pod.clone()]), plus(now(), 5));
+    assert_eq!(again.status, None, "it is the same pod");
+    let next = PodView { uid: "uid-next".into(), ..pod };
+    for later in [-7200, 7200] {
+        let decision = decide_provider(&provider, &seen(vec![next.clone()]), plus(now(), later));
+        assert_eq!(decision.status.unwrap().last_probe.unwrap().pod_uid.as_deref(), Some("uid-next"));
+    }
+}
+
+#[test]
+fn an_evicted_probe_or_a_full_quota_says_nothing_about_the_provider_for_a_while() {
+    let (mut provider, pod) = probed();
+    let evicted = PodStage::Ended { exit_code: None, reason: "Evicted".into(), message: String::new() };
+    for round in 1..=4 {
+        let uid = format!("uid-evicted-{round}");
+        let view = PodView { uid, stage: evicted.clone(), disrupted: true, ..pod.clone() };
+        let status = decide_provider(&provider, &seen(vec![view]), plus(now(), round)).status.unwrap();
+        assert_conditions_wellformed(&status.conditions);
+        assert_eq!(is_true(&status.conditions, "Ready"), round <= 3, "after {round} of them");
+        assert_eq!(status.last_probe.as_ref().unwrap().consecutive_failures, i32::try_from(round).unwrap());
+        provider.status = Some(status);
+        let next = decide_provider(&provider, &seen(vec![]), plus(now(), round + 1));
+        assert!(next.actions.is_empty() && next.wake_at.is_some(), "tried again, not at once");
+    }
+    let (provider, _) = probed();
+    let full = ProviderObserved { refused: Some((Refusal::Quota, "exceeded quota".into())), ..seen(vec![]) };
+    let status = decide_provider(&provider, &full, plus(now(), 3600)).status.unwrap();
+    assert!(is_true(&status.conditions, "Ready"));
+}
+
+#[test]
+fn providers_that_were_made_together_are_not_probed_together() {
+    let due = |uid: &str| {
+        let (mut provider, _) = probed();
+        provider.metadata.uid = Some(uid.into());
+        decide_provider(&provider, &seen(vec![]), plus(now(), 1)).wake_at.unwrap()
+    };
+    let times: Vec<_> = (0..20).map(|number| due(&format!("uid-{number}"))).collect();
+    assert!(times.iter().all(|time| (plus(now(), 3240)..=plus(now(), 3600)).contains(time)));
+    let different: std::collections::BTreeSet<_> = times.iter().collect();
+    assert!(different.len() > 10, "{times:?}");
 }
 
 #[test]
@@ -144,6 +205,8 @@ fn an_approval_starts_a_release_only_for_what_is_held_now() {
         let status = decision.status.unwrap();
         assert_conditions_wellformed(&status.conditions);
         assert_eq!((decision.actions.len(), status.phase), (jobs, phase), "{observed:?}");
+        let decides = jobs > 0 || phase == ApprovalPhase::Void;
+        assert_eq!(decision.unproven, decides, "what is void or released is decided on what was read live");
     }
 }
 

@@ -115,6 +115,12 @@ impl Metrics {
         PassTimer { metrics: self, controller, started: Instant::now() }
     }
 
+    /// Counts a pass that panicked or overran.
+    pub(super) fn pass_lost(&self, controller: &str, reason: &str) {
+        self.reconciles.with_label_values(&[controller, "error"]).inc();
+        self.reconcile_errors.with_label_values(&[controller, reason]).inc();
+    }
+
     /// Counts a run that has ended.
     pub(super) fn run_ended(&self, namespace: &str, status: &EmployeeSyncJobStatus) {
         let phase = format!("{:?}", status.phase);

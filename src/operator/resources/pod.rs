@@ -115,7 +115,11 @@ pub fn run_pod(run: &RunPod<'_>, defaults: &PodDefaults) -> Pod {
             (labels::SETTING, text(&run.setting.metadata.name)),
             (labels::ATTEMPT, run.attempt.to_string()),
         ],
-        annotations: vec![(labels::SPEC_HASH, run_pod_hash(run.job, run.attempt))],
+        annotations: vec![
+            (labels::SPEC_HASH, run_pod_hash(run.job, run.attempt)),
+            (labels::SOURCE, text(&source.metadata.name)),
+            (labels::TARGET, text(&target.metadata.name)),
+        ],
         settings: merged(&source.spec.pod, &target.spec.pod),
         deadline: run.seconds_left.saturating_add(KUBELET_DEADLINE_MARGIN),
     };

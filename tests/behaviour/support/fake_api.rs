@@ -1,5 +1,10 @@
 //! An API server in the process: resourceVersions, uids, generations, the status subresource, merge patches, delete
-//! preconditions, lists, watches with streaming lists, a log of requests, and faults at the n-th write.
+//! preconditions, lists, watches with streaming lists, a log of requests, and faults at the n-th write. It can be as
+//! unkind as a real one: a clock of its own, watches that lag or expire, garbage that is collected later, and any answer
+//! to any request.
+
+mod follow;
+mod hooks;
 
 mod state;
 
@@ -16,9 +21,11 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use self::state::{failure, selected};
+use self::follow::Follow;
+pub use self::hooks::Answers;
+use self::hooks::Rule;
+use self::state::failure;
 use super::clock::TestClock;
-use rollcall::operator::clock::Clock;
 
 type Answer = Response<axum::body::Body>;
 type Id = (String, String, String);
@@ -57,6 +64,15 @@ struct State {
     sessions: usize,
     missing: BTreeSet<String>,
     no_streaming: bool,
+    /// How far the server's clock is ahead of the operator's, in seconds.
+    skew: i64,
+    rules: Vec<Rule>,
+    /// Resources whose watches tell nothing at present.
+    held_watches: BTreeSet<String>,
+    /// Watches that began before this version have expired.
+    expired: BTreeMap<String, u64>,
+    lazy_garbage: bool,
+    garbage: Vec<Id>,
 }
 
 #[derive(Clone)]
@@ -140,7 +156,11 @@ impl FakeApi {
     }
 
     pub fn get(&self, resource: &str, name: &str) -> Option<Value> {
-        self.state.lock().unwrap().objects.get(&(resource.into(), "acme".into(), name.into())).cloned()
+        self.get_in("acme", resource, name)
+    }
+
+    pub fn get_in(&self, namespace: &str, resource: &str, name: &str) -> Option<Value> {
+        self.state.lock().unwrap().objects.get(&(resource.into(), namespace.into(), name.into())).cloned()
     }
 
     pub fn list(&self, resource: &str) -> Vec<Value> {
@@ -152,12 +172,13 @@ impl FakeApi {
     pub fn apply(&self, resource: &str, object: &Value) {
         let mut state = self.state.lock().unwrap();
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
-        let id = (resource.to_owned(), "acme".to_owned(), name);
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("acme").to_owned();
+        let id = (resource.to_owned(), namespace, name);
         if state.objects.contains_key(&id) {
             state.patch(&id, object, false, true).unwrap();
         } else {
-            let now = self.clock.now();
-            state.create(&id, object.clone(), &now.to_string());
+            let now = state.now(&self.clock);
+            state.create(&id, object.clone(), &now);
         }
         drop(state);
         self.changed.notify_waiters();
@@ -173,7 +194,11 @@ impl FakeApi {
     }
 
     pub fn remove(&self, resource: &str, name: &str) {
-        self.state.lock().unwrap().remove(&(resource.to_owned(), "acme".to_owned(), name.to_owned()));
+        self.remove_in("acme", resource, name);
+    }
+
+    pub fn remove_in(&self, namespace: &str, resource: &str, name: &str) {
+        self.state.lock().unwrap().remove(&(resource.to_owned(), namespace.to_owned(), name.to_owned()));
         self.changed.notify_waiters();
     }
 
@@ -192,7 +217,12 @@ impl FakeApi {
             } else {
                 let name = target.name.clone();
                 state.log.push(Logged { verb: verb.into(), resource: target.resource.clone(), name });
-                if watch { Some(Err(())) } else { state.answer(session, verb, &target, &body, &self.clock).map(Ok) }
+                match state.ruled(verb, &target.resource) {
+                    Some(Some(answer)) => Some(Ok(answer)),
+                    Some(None) => None,
+                    None if watch => Some(Err(())),
+                    None => state.answer(session, verb, &target, &body, &self.clock).map(Ok),
+                }
             }
         };
         match answer {
@@ -227,50 +257,14 @@ impl FakeApi {
             after = state.version;
         }
         drop(state);
-        let follow = Follow {
-            api: self.clone(),
-            resource: target.resource.clone(),
-            namespace: target.namespace.clone(),
-            selector,
-            after,
-        };
+        let follow = Follow::new(self.clone(), target, selector, after);
         let rest = futures::stream::unfold(follow, |mut follow| async move {
-            let event = follow.next().await;
+            let event = follow.next().await?;
             Some((event, follow))
         });
         let lines = futures::stream::iter(first).chain(rest);
         let lines = lines.map(|event| Ok::<_, Infallible>(Bytes::from(format!("{event}\n"))));
         Response::builder().status(200).body(axum::body::Body::from_stream(lines)).unwrap()
-    }
-}
-
-struct Follow {
-    api: FakeApi,
-    resource: String,
-    namespace: String,
-    selector: Option<String>,
-    after: u64,
-}
-
-impl Follow {
-    /// The next event; a watch never ends by itself.
-    async fn next(&mut self) -> Value {
-        loop {
-            let changed = self.api.changed.notified();
-            {
-                let state = self.api.state.lock().unwrap();
-                let start = state.history.partition_point(|(version, ..)| *version <= self.after);
-                for (version, resource, event) in state.history.iter().skip(start) {
-                    self.after = *version;
-                    let object = &event["object"];
-                    let here = self.namespace.is_empty() || object["metadata"]["namespace"] == self.namespace.as_str();
-                    if *resource == self.resource && here && selected(object, self.selector.as_deref()) {
-                        return event.clone();
-                    }
-                }
-            }
-            changed.await;
-        }
     }
 }
 

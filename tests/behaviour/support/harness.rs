@@ -2,11 +2,13 @@
 //! without real I/O, so "nothing more happens" can be told for certain: every task had its turn and none did anything.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::Client;
 use rollcall::operator::Parts;
 use rollcall::operator::catalogue::{Catalogue, Problem, ProviderFacts};
 use rollcall::operator::cluster::SyncState;
+use rollcall::operator::controllers::Passes;
 use rollcall::operator::metrics::Metrics;
 use rollcall::operator::resources::PodDefaults;
 use rollcall::operator::settings::{Namespaces, Settings};
@@ -24,11 +26,12 @@ use super::objects;
 /// Turns without any activity after which nothing more can happen.
 const QUIET_TURNS: usize = 200;
 
-/// Accepts everything, except a vendor called `unknown`.
+/// Accepts everything, except a vendor called `unknown`; one called `defect` makes whoever asks panic.
 struct AnyCatalogue;
 
 impl Catalogue for AnyCatalogue {
     fn check_vendor(&self, vendor: &str) -> Result<ProviderFacts, Problem> {
+        assert!(vendor != "defect", "a defect, on purpose");
         if vendor == "unknown" {
             return Err(Problem { reason: "UnknownVendor", message: "spec.vendor: unknown is not there".into() });
         }
@@ -57,6 +60,8 @@ pub struct Harness {
     pub clock: TestClock,
     pub ending: Ending,
     pub probe: (i32, ProbeResult),
+    /// How long a pass may take.
+    pub budget: Duration,
     operator: Option<Running>,
     /// Replicas that believe to lead as well.
     twins: Vec<Running>,
@@ -73,12 +78,15 @@ impl Harness {
     /// An empty cluster; no operator yet.
     pub fn new() -> Self {
         let clock = TestClock::at("2026-03-02T06:00:00Z");
+        let api = FakeApi::new(clock.clone());
+        api.apply("leases", &objects::lease());
         let ready = ProbeResult { version: 1, ready: true, reason: "ProbeSucceeded".into(), message: "ok".into() };
         Self {
-            api: FakeApi::new(clock.clone()),
+            api,
             clock,
             ending: Box::new(|_| Some((0, success()))),
             probe: (0, ready),
+            budget: Duration::from_secs(60),
             operator: None,
             twins: Vec::new(),
         }
@@ -120,7 +128,8 @@ impl Harness {
             concurrency: 4,
             metrics_per_object: true,
         };
-        let parts = Parts::new(settings, client, Arc::new(AnyCatalogue), Arc::new(self.clock.clone())).unwrap();
+        let passes = Passes { runtime: tokio::runtime::Handle::current(), budget: self.budget };
+        let parts = Parts::new(settings, client, Arc::new(AnyCatalogue), Arc::new(self.clock.clone()), passes).unwrap();
         let (sync, metrics) = (parts.sync_state(), parts.metrics());
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
@@ -141,6 +150,11 @@ impl Harness {
         let running = self.operator.take().unwrap();
         running.stop.send_replace(true);
         running.task.await.unwrap();
+    }
+
+    /// Resolves when the operator ends by itself.
+    pub async fn ended(&mut self) {
+        self.operator.take().unwrap().task.await.unwrap();
     }
 
     pub fn pending(&self) -> Vec<String> {

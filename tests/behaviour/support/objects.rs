@@ -26,3 +26,9 @@ pub fn approval(name: &str, digest: &str, decision: &str) -> Value {
 pub fn digest(letter: char) -> String {
     format!("sha256:{}", letter.to_string().repeat(64))
 }
+
+/// A Lease that nobody holds: a replica that finds none waits as long as for a held one.
+pub fn lease() -> Value {
+    json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": { "name": "release-operator", "namespace": "rollcall" }, "spec": {} })
+}

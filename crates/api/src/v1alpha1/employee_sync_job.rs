@@ -211,6 +211,9 @@ pub struct EmployeeSyncJobStatus {
     /// Name of the latest pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_name: Option<String>,
+    /// Uid of the setting that was run: another of the same name is another setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setting_uid: Option<String>,
     /// Digest of the plan: the same inputs give the same digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanStatus>,

@@ -308,4 +308,7 @@ pub struct LastProbe {
     /// How many probes in a row have failed; spaces out the next ones.
     #[serde(default)]
     pub consecutive_failures: i32,
+    /// Uid of its pod: what is known of it already is not counted twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_uid: Option<String>,
 }

@@ -294,11 +294,17 @@ pub struct SyncSettingStatus {
 }
 
 /// A finished run in a few words.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunSummary {
     /// Name of the EmployeeSyncJob.
     pub name: String,
+    /// Its uid: another job of the same name is another run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// When it was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<Time>,
     /// `Complete` or `Error`.
     pub phase: JobPhase,
     /// 201, 200, 204 or 400, as in the job's status.

@@ -34,6 +34,8 @@ pub(super) fn of_pod(pod: &PodView, exit_code: Option<i32>, reason: &str, messag
     match exit_code.map(ExitCode::from_i32) {
         Some(code) if code.is_done() => match result {
             Some(result) if matches!(result.code, 200 | 201 | 204 | 400) => finished(JobEnd::from_result(&result)),
+            // The kubelet lost it. What was done is in the records store, and another attempt finds it done.
+            None if message.is_empty() => pod_failed(format!("pod {name} ended well, but its result was lost")),
             _ => failed(
                 reasons::RESULT_INVALID,
                 format!("pod {name} ended with exit code {code:?} and no readable result"),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use self::end::End;
-use super::{Decision, OperatorAction, PodStage, PodView, Target, plus, whole_seconds};
+use super::{Decision, OperatorAction, PodStage, PodView, Sight, Sighted, Target, age, plus, whole_seconds};
 use crate::operator::resources::PodDefaults;
 use rollcall_api::contract::{DefinitionSource, JobEnd};
 use rollcall_api::reasons;
@@ -22,10 +22,12 @@ use rollcall_api::v1alpha1::{
     EmployeeSyncJob, EmployeeSyncJobStatus, IntegrationProvider, JobPhase, SyncApproval, SyncSetting, TimeToLive,
 };
 
-/// A pod that has not started after this many seconds never will.
+/// A pod that has not started, or is not taken by the API server, after this many seconds never will.
 const START_DEADLINE: i64 = 300;
-/// How long after its announced end a pod that is being deleted still counts as there, in seconds.
-const LOST_AFTER: i64 = 60;
+/// How long a pod that is being deleted counts as there, in seconds: twice its grace period, and then some.
+const LOST_AFTER: i64 = 90;
+/// How long a job waits for its setting or approval to appear, in seconds: files of a folder are applied in any order.
+const MISSING_DEADLINE: i64 = 60;
 /// Default of `activeDeadlineSeconds` when there is no setting to ask.
 const DEFAULT_DEADLINE: i64 = 21_600;
 /// Default of `backoffLimit` when there is no setting to ask.
@@ -38,19 +40,19 @@ pub struct Counterpart {
     pub provider: Option<Arc<IntegrationProvider>>,
     /// Where its definition is; None while that is not known.
     pub definition: Option<DefinitionSource>,
-    /// Other jobs that are at work with it.
+    /// Other runs that are at work with it.
     pub active_jobs: i32,
 }
 
-/// Another unfinished job of the same setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sibling {
-    /// Its name.
-    pub name: String,
-    /// When it was created.
-    pub created: Timestamp,
-    /// Whether it is at work.
-    pub active: bool,
+/// Why the API server does not take a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The pod is wrong: it says so every time.
+    Invalid,
+    /// Something forbids it now: a policy, a ServiceAccount that an upgrade has not made yet, rights.
+    Forbidden,
+    /// The quota is used up; it may be free at any time.
+    Quota,
 }
 
 /// The pod of the attempt that [`current_attempt`] names.
@@ -60,27 +62,29 @@ pub enum PodState {
     Absent,
     /// It exists.
     Seen(Arc<PodView>),
-    /// The API server refuses to create it, for this reason.
-    Refused(String),
+    /// The API server refuses to create it, with these words.
+    Refused(Refusal, String),
 }
 
 /// What is known besides the job itself.
 #[derive(Clone, Debug)]
 pub struct JobObserved {
-    /// The setting. None must be known from the API server, not from a cache.
+    /// The setting.
     pub setting: Option<Arc<SyncSetting>>,
     /// The system that is read.
     pub source: Counterpart,
     /// The system that is written to.
     pub target: Counterpart,
-    /// Other unfinished jobs of the setting.
-    pub siblings: Vec<Sibling>,
+    /// Whether another run of the setting is at work, or an older job of it is unfinished.
+    pub ahead: bool,
     /// The pod of the current attempt.
     pub pod: PodState,
     /// Decisions about the setting's held actions: a job of type Release carries one of them out.
     pub approvals: Vec<Arc<SyncApproval>>,
     /// How pods are made.
     pub defaults: PodDefaults,
+    /// What the job has been waiting for, and how long.
+    pub sighted: Sighted,
 }
 
 /// Number of the attempt that is at work, or of the next one.
@@ -101,16 +105,14 @@ pub fn decide_job(job: &EmployeeSyncJob, observed: &JobObserved, now: Timestamp)
     }
     let pass = Pass { job, observed, old: job.status.clone().unwrap_or_default(), now: whole_seconds(now) };
     if pass.old.phase.is_finished() {
-        return pass.forget_when_orphaned();
+        return pass.after_the_end();
     }
     match &observed.pod {
-        PodState::Refused(why) => pass.finish(&JobEnd::failed(reasons::POD_CANNOT_START, why.clone())),
-        PodState::Seen(pod) if pod.owner_uid.as_deref() != job.metadata.uid.as_deref() => {
-            let message = format!("a pod {} that does not belong to this job exists already", pod.name);
-            pass.finish(&JobEnd::failed(reasons::POD_CANNOT_START, message))
-        }
-        PodState::Seen(pod) => pass.with_pod(pod),
-        PodState::Absent if pass.old.phase == JobPhase::InProgress => pass.without_its_pod("its pod is gone"),
+        PodState::Refused(kind, why) => pass.refused(*kind, why),
+        PodState::Seen(pod) if pod.owner_uid.as_deref() == job.metadata.uid.as_deref() => pass.with_pod(pod),
+        // A pod of another owner: the own one is gone, or was never made.
+        _ if pass.old.phase == JobPhase::InProgress => pass.without_its_pod("its pod is gone"),
+        PodState::Seen(pod) => pass.in_the_way(pod),
         PodState::Absent => pass.start_or_wait(),
     }
 }
@@ -134,12 +136,18 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Without a setting nobody else applies the job's own time to live.
-    fn forget_when_orphaned(&self) -> Decision<EmployeeSyncJobStatus> {
+    /// A finished job changes no more; but tools wait for `observedGeneration` to follow a late `cancel`, and without a
+    /// setting nobody else applies the job's own time to live.
+    fn after_the_end(&self) -> Decision<EmployeeSyncJobStatus> {
         let mut decision = Decision::default();
+        if self.old.observed_generation != self.job.metadata.generation {
+            let generation = self.job.metadata.generation;
+            decision.status = Some(EmployeeSyncJobStatus { observed_generation: generation, ..self.old.clone() });
+        }
         if let (None, Some(expiry)) = (&self.observed.setting, expiry(self.job, None)) {
             if expiry <= self.now {
                 decision.cleanup.push(OperatorAction::DeleteJob(target_of(&self.job.metadata)));
+                decision.unproven = true;
             } else {
                 decision.wake(expiry);
             }
@@ -148,44 +156,59 @@ impl Pass<'_> {
     }
 
     fn with_pod(&self, pod: &PodView) -> Decision<EmployeeSyncJobStatus> {
-        let deadline = self.deadline();
         match &pod.stage {
             PodStage::Ended { exit_code, reason, message } => match end::of_pod(pod, *exit_code, reason, message) {
-                End::Finished(finish) => self.finish(&finish),
+                // The pod's own word: no cache can be wrong about it.
+                End::Finished(finish) => Decision { unproven: false, ..self.finish(&finish) },
                 End::Stopped => self.without_its_pod("its pod was stopped"),
                 End::Lost(why) => self.without_its_pod(&why),
                 End::Transient { reason, message, retry_after } => self.retry(&reason, &message, retry_after),
             },
-            PodStage::Waiting { permanent, obstacle }
-                if !self.must_stop() && (*permanent || self.now >= plus(pod.created, START_DEADLINE)) =>
-            {
-                let obstacle = obstacle.as_deref().unwrap_or("the kubelet has not started it (volumes, node)");
-                let message = format!("pod {} cannot start: {obstacle}", pod.name);
-                // The pod goes first: it must not start after the job has ended.
-                let mut decision = self.finish(&JobEnd::failed(reasons::POD_CANNOT_START, message));
+            PodStage::Waiting { .. } | PodStage::Running if pod.deleting => self.leaving(pod),
+            PodStage::Waiting { .. } | PodStage::Running if self.must_stop() => {
+                let mut decision = self.in_progress();
                 decision.actions.extend(delete(pod));
+                decision.sight = Some(Sight::Leaving(pod.uid.clone()));
                 decision
             }
-            PodStage::Waiting { .. } | PodStage::Running => {
-                let overdue = pod.deleting.map(|end| plus(end, LOST_AFTER));
-                if overdue.is_some_and(|overdue| overdue <= self.now) {
-                    return self.without_its_pod("its node is lost");
-                }
+            PodStage::Waiting { permanent, obstacle } => self.starting(pod, *permanent, obstacle.as_deref()),
+            PodStage::Running => {
                 let mut decision = self.in_progress();
-                if self.must_stop() {
-                    decision.actions.extend(delete(pod));
-                } else {
-                    decision.wake(deadline);
-                    if matches!(pod.stage, PodStage::Waiting { .. }) {
-                        decision.wake(plus(pod.created, START_DEADLINE));
-                    }
-                }
-                if let Some(overdue) = overdue {
-                    decision.wake(overdue);
-                }
+                decision.wake(self.deadline());
                 decision
             }
         }
+    }
+
+    /// The pod has not started yet.
+    fn starting(&self, pod: &PodView, permanent: bool, obstacle: Option<&str>) -> Decision<EmployeeSyncJobStatus> {
+        let sight = Sight::Pod(pod.uid.clone());
+        let left = START_DEADLINE - age(&self.observed.sighted, &sight);
+        if permanent || left <= 0 {
+            let obstacle = obstacle.unwrap_or("the kubelet has not started it (volumes, node)");
+            let message = format!("pod {} cannot start: {obstacle}", pod.name);
+            // The pod goes first: it must not start after the job has ended.
+            let mut decision = self.finish(&JobEnd::failed(reasons::POD_CANNOT_START, message));
+            decision.actions.extend(delete(pod));
+            return decision;
+        }
+        let mut decision = self.in_progress();
+        decision.wake(plus(self.now, left).min(self.deadline()));
+        decision.sight = Some(sight);
+        decision
+    }
+
+    /// The pod is being deleted; a kubelet that is gone never says so.
+    fn leaving(&self, pod: &PodView) -> Decision<EmployeeSyncJobStatus> {
+        let sight = Sight::Leaving(pod.uid.clone());
+        let left = LOST_AFTER - age(&self.observed.sighted, &sight);
+        if left <= 0 {
+            return self.without_its_pod("its node is lost");
+        }
+        let mut decision = self.in_progress();
+        decision.wake(plus(self.now, left));
+        decision.sight = Some(sight);
+        decision
     }
 
     /// The attempt is over without a result of its own.
@@ -201,6 +224,10 @@ impl Pass<'_> {
         if self.job.spec.cancel {
             return Some(JobEnd::failed(reasons::CANCELLED, "spec.cancel was set"));
         }
+        let refused = self.observed.setting.as_ref().and_then(|setting| start::refusal(setting, self.job.spec.type_));
+        if refused.is_some() {
+            return refused;
+        }
         let began = self.old.start_time.is_some();
         (began && self.deadline() <= self.now).then(|| {
             let message = format!("the run took longer than {} s", self.deadline_seconds());
@@ -208,8 +235,10 @@ impl Pass<'_> {
         })
     }
 
+    /// Whether a pod that is at work has to go: the run ends, or nothing may talk to a provider for now.
     fn must_stop(&self) -> bool {
-        self.stop_reason().is_some()
+        let suspended = |side: &Counterpart| side.provider.as_ref().is_some_and(|provider| provider.spec.suspend);
+        self.stop_reason().is_some() || suspended(&self.observed.source) || suspended(&self.observed.target)
     }
 
     fn deadline_seconds(&self) -> i64 {
@@ -235,7 +264,7 @@ impl Pass<'_> {
 
 fn delete(pod: &PodView) -> Option<OperatorAction> {
     let target = Target { namespace: pod.namespace.clone(), name: pod.name.clone(), uid: pod.uid.clone() };
-    pod.deleting.is_none().then_some(OperatorAction::DeletePod(target))
+    (!pod.deleting).then_some(OperatorAction::DeletePod(target))
 }
 
 pub(crate) fn target_of(metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta) -> Target {

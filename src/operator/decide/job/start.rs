@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::super::{Decision, OperatorAction, is_usable, plus};
-use super::{Counterpart, Pass, current_attempt};
+use super::super::{Decision, OperatorAction, PodView, Sight, age, is_usable, plus};
+use super::{Counterpart, MISSING_DEADLINE, Pass, Refusal, START_DEADLINE, current_attempt};
 use crate::operator::resources::{self, PodProvider, RunPod};
 use rollcall_api::contract::JobEnd;
 use rollcall_api::v1alpha1::{
@@ -27,11 +27,12 @@ impl Pass<'_> {
                 "spec.settingRef: SyncSetting {} does not exist in this namespace",
                 self.job.spec.setting_ref.name
             );
-            return self.finish(&JobEnd::failed(reasons::SETTING_NOT_FOUND, message));
+            return self.missing(reasons::SETTING_NOT_FOUND, message);
         };
-        let unapproved = || unapproved(&self.job.spec, &self.observed.approvals);
-        if let Some(finish) = refusal(setting, self.job.spec.type_).or_else(unapproved) {
-            return self.finish(&finish);
+        match approval(&self.job.spec, &self.observed.approvals) {
+            Approval::Given => {}
+            Approval::Denied(message) => return self.finish(&JobEnd::failed(reasons::NOT_APPROVED, message)),
+            Approval::Missing(message) => return self.missing(reasons::NOT_APPROVED, message),
         }
         if let Some(time) = self.old.next_attempt_time.as_ref().filter(|time| time.0 > self.now) {
             let mut decision = Decision::default();
@@ -43,6 +44,8 @@ impl Pass<'_> {
                 let mut decision = self.in_progress();
                 decision.actions.push(OperatorAction::CreatePod(Box::new(pod)));
                 decision.wake(self.deadline());
+                // A denial may have come a moment ago.
+                decision.unproven = self.job.spec.release.is_some();
                 decision
             }
             Err(wait) => {
@@ -75,16 +78,60 @@ impl Pass<'_> {
         Ok(resources::run_pod(&run, &self.observed.defaults))
     }
 
-    /// One unfinished run per setting, oldest first: the records store has one lock a setting.
+    /// One unfinished run per setting, oldest first: the records store has one lock a setting. The message names no
+    /// other run: it would have to be written anew for everybody in line whenever one ends.
     fn first_in_line(&self) -> Result<(), Wait> {
-        let created = self.job.metadata.creation_timestamp.as_ref().map(|time| time.0).unwrap_or_default();
-        let me = (created, self.job.metadata.name.as_deref().unwrap_or_default());
-        let ahead =
-            self.observed.siblings.iter().find(|other| other.active || (other.created, other.name.as_str()) < me);
-        ahead.map_or(Ok(()), |other| {
-            let message = format!("EmployeeSyncJob {} of the same setting is unfinished", other.name);
-            Err(Wait { reason: reasons::WAITING_FOR_RUN, message })
-        })
+        if !self.observed.ahead {
+            return Ok(());
+        }
+        let message = "another run of the same setting is unfinished".to_owned();
+        Err(Wait { reason: reasons::WAITING_FOR_RUN, message })
+    }
+
+    /// Something that is referred to does not exist, or not yet.
+    fn missing(&self, reason: &'static str, message: String) -> Decision<EmployeeSyncJobStatus> {
+        self.wait_or_end(Sight::Missing, reason, MISSING_DEADLINE, message)
+    }
+
+    /// A pod of the own name belongs to an earlier job of this name and is on its way, or is somebody else's.
+    pub(super) fn in_the_way(&self, pod: &PodView) -> Decision<EmployeeSyncJobStatus> {
+        let message = format!("a pod {} that does not belong to this job exists already", pod.name);
+        self.wait_or_end(Sight::Pod(pod.uid.clone()), reasons::POD_CANNOT_START, START_DEADLINE, message)
+    }
+
+    /// The API server does not take the pod.
+    pub(super) fn refused(&self, kind: Refusal, why: &str) -> Decision<EmployeeSyncJobStatus> {
+        if let Some(finish) = self.stop_reason() {
+            return self.finish(&finish);
+        }
+        if kind == Refusal::Invalid {
+            return self.finish(&JobEnd::failed(reasons::POD_CANNOT_START, why));
+        }
+        let age = age(&self.observed.sighted, &Sight::Refusal);
+        let deadline = if kind == Refusal::Quota { i64::MAX } else { START_DEADLINE };
+        let mut decision = self.wait_or_end(Sight::Refusal, reasons::POD_CANNOT_START, deadline, why.to_owned());
+        // Nothing tells when it would be taken: less and less often it is tried.
+        decision.wake(plus(self.now, (age / 2).clamp(5, 60)));
+        decision
+    }
+
+    fn wait_or_end(
+        &self,
+        sight: Sight,
+        reason: &'static str,
+        deadline: i64,
+        message: String,
+    ) -> Decision<EmployeeSyncJobStatus> {
+        let left = deadline.saturating_sub(age(&self.observed.sighted, &sight));
+        if left <= 0 {
+            return self.finish(&JobEnd::failed(reason, message));
+        }
+        let mut decision = self.waiting(reason, &message);
+        if deadline < i64::MAX {
+            decision.wake(plus(self.now, left));
+        }
+        decision.sight = Some(sight);
+        decision
     }
 
     /// Puts the job back in line after its pod was lost. That does not count, but it must not turn in a circle.
@@ -117,20 +164,28 @@ impl Pass<'_> {
 }
 
 /// What the setting's state forbids.
-fn refusal(setting: &SyncSetting, type_: JobType) -> Option<JobEnd> {
+pub(super) fn refusal(setting: &SyncSetting, type_: JobType) -> Option<JobEnd> {
     (setting.spec.state == DesiredState::Off && type_.writes()).then(|| {
         let message = "spec.state of the setting is Off: only jobs of type Plan and Show run; set it to On".to_owned();
         JobEnd::failed(reasons::ACTION_NOT_AVAILABLE, message)
     })
 }
 
+/// What the approvals say about a job of type Release; any other needs none.
+enum Approval {
+    Given,
+    Denied(String),
+    Missing(String),
+}
+
 /// Whoever may create jobs need not be allowed to approve: a job of type Release runs only where a SyncApproval says
 /// the same, word for word, and none denies it.
-fn unapproved(spec: &EmployeeSyncJobSpec, approvals: &[Arc<SyncApproval>]) -> Option<JobEnd> {
-    let release = spec.release.as_ref()?;
+fn approval(spec: &EmployeeSyncJobSpec, approvals: &[Arc<SyncApproval>]) -> Approval {
+    let Some(release) = &spec.release else { return Approval::Given };
+    let digest = &release.digest;
     let about_it = || {
         let same = |approval: &&Arc<SyncApproval>| {
-            approval.spec.setting_ref == spec.setting_ref && approval.spec.digest == release.digest
+            approval.spec.setting_ref == spec.setting_ref && approval.spec.digest == *digest
         };
         approvals.iter().filter(same)
     };
@@ -138,16 +193,15 @@ fn unapproved(spec: &EmployeeSyncJobSpec, approvals: &[Arc<SyncApproval>]) -> Op
         let only = approval.spec.only.clone().unwrap_or_default();
         approval.spec.decision == Verdict::Approve && only.actions == release.actions && only.streams == release.streams
     };
-    let denied = about_it().any(|approval| approval.spec.decision == Verdict::Deny);
-    (denied || !about_it().any(covers)).then(|| {
-        let digest = &release.digest;
-        let message = if denied {
-            format!("a SyncApproval denies {digest}")
-        } else {
-            format!("no SyncApproval approves {digest} for these actions and streams: kubectl rollcall approve")
-        };
-        JobEnd::failed(reasons::NOT_APPROVED, message)
-    })
+    if about_it().any(|approval| approval.spec.decision == Verdict::Deny) {
+        Approval::Denied(format!("a SyncApproval denies {digest}"))
+    } else if about_it().any(covers) {
+        Approval::Given
+    } else {
+        Approval::Missing(format!(
+            "no SyncApproval approves {digest} for these actions and streams: kubectl rollcall approve"
+        ))
+    }
 }
 
 fn usable<'a>(counterpart: &'a Counterpart, name: &str) -> Result<PodProvider<'a>, Wait> {

@@ -13,7 +13,7 @@ impl Pass<'_> {
     /// Ends the job.
     pub(super) fn finish(&self, finish: &JobEnd) -> Decision<EmployeeSyncJobStatus> {
         let status = finish.status(&self.started(), self.job.metadata.generation, self.now);
-        let mut decision = Decision { status: Some(status), ..Decision::default() };
+        let mut decision = Decision { status: Some(status), unproven: true, ..Decision::default() };
         if finish.code == 400 && finish.reason != reasons::CANCELLED {
             let note = conditions::shortened(&finish.message, 1000);
             decision.events.push(EventNote { warning: true, reason: finish.reason.clone(), note });
@@ -28,6 +28,7 @@ impl Pass<'_> {
         let mut status = EmployeeSyncJobStatus {
             attempts: attempt,
             pod_name: Some(current_pod_name(self.job)),
+            setting_uid: self.setting_uid(),
             start_time: self.old.start_time.clone().or_else(|| Some(time(self.now))),
             next_attempt_time: None,
             ..self.old.clone()
@@ -78,9 +79,17 @@ impl Pass<'_> {
         {
             status.attempts = current_attempt(self.job);
             status.pod_name = Some(pod.name.clone());
-            status.start_time = status.start_time.or_else(|| Some(time(pod.created)));
+            status.setting_uid = self.setting_uid();
+            // Not the pod's own time: that is of the API server's clock.
+            status.start_time = status.start_time.or_else(|| Some(time(self.now)));
         }
         status
+    }
+
+    /// Which setting of its name the job runs.
+    fn setting_uid(&self) -> Option<String> {
+        let running = self.observed.setting.as_ref().and_then(|setting| setting.metadata.uid.clone());
+        self.old.setting_uid.clone().or(running)
     }
 
     fn with_conditions(&self, status: EmployeeSyncJobStatus, drafts: Vec<Draft>) -> EmployeeSyncJobStatus {

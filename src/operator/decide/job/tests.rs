@@ -85,9 +85,9 @@ fn ends_are_turned_into_phase_code_and_reason() {
 }
 
 #[test]
-fn a_lost_message_after_success_is_an_error_and_after_a_crash_a_retry() {
+fn a_lost_message_after_success_or_a_crash_is_a_retry() {
     let end = |code| decide_job(&running(), &with_pod(ended(code, "")), now()).status.unwrap();
-    assert_eq!(end(0).reason.as_deref(), Some(reasons::RESULT_INVALID));
+    assert_eq!((end(0).phase, end(0).failed_attempts), (JobPhase::Queued, 1));
     assert_eq!(end(3).reason.as_deref(), Some(reasons::CREDENTIALS_REJECTED));
     let killed = end(137);
     assert_eq!((killed.phase, killed.failed_attempts), (JobPhase::Queued, 1));
@@ -167,22 +167,95 @@ fn the_deadline_counts_from_the_first_attempt() {
     assert_eq!(status.reason.as_deref(), Some(reasons::DEADLINE_EXCEEDED));
 }
 
+/// The job has been waiting for this so many seconds.
+fn since(sight: Sight, seconds: i64, observed: JobObserved) -> JobObserved {
+    JobObserved { sighted: Some((sight, jiff::SignedDuration::from_secs(seconds))), ..observed }
+}
+
 #[test]
-fn a_pod_that_cannot_start_ends_the_job_and_is_deleted_before() {
+fn a_pod_that_cannot_start_is_waited_for_and_deleted_before_the_job_ends() {
     let stuck = |permanent| PodStage::Waiting { permanent, obstacle: Some("ImagePullBackOff".into()) };
     let decision = decide_job(&running(), &with_pod(stuck(true)), now());
     assert!(matches!(decision.actions.as_slice(), [OperatorAction::DeletePod(_)]));
     assert_eq!(decision.status.unwrap().reason.as_deref(), Some(reasons::POD_CANNOT_START));
-    assert_eq!(decide_job(&running(), &with_pod(stuck(false)), plus(now(), 299)).status, None);
-    let status = decide_job(&running(), &with_pod(stuck(false)), plus(now(), 300)).status.unwrap();
+    assert!(decision.unproven, "a cache may lag");
+    let own = || Sight::Pod("uid-run-1".into());
+    // However late it is by any clock: only the time since it was first seen counts.
+    let fresh = decide_job(&running(), &with_pod(stuck(false)), plus(now(), 9999));
+    assert_eq!((fresh.status, fresh.sight, fresh.wake_at), (None, Some(own()), Some(plus(now(), 9999 + 300))));
+    let other = since(Sight::Pod("uid-earlier".into()), 300, with_pod(stuck(false)));
+    assert_eq!(decide_job(&running(), &other, now()).status, None, "another pod's age is not this one's");
+    assert_eq!(decide_job(&running(), &since(own(), 299, with_pod(stuck(false))), now()).status, None);
+    let status = decide_job(&running(), &since(own(), 300, with_pod(stuck(false))), now()).status.unwrap();
     assert_eq!(status.reason.as_deref(), Some(reasons::POD_CANNOT_START));
 }
 
 #[test]
-fn a_job_without_a_setting_ends() {
-    let gone = JobObserved { setting: None, ..observed() };
-    let status = decide_job(&job("run"), &gone, now()).status.unwrap();
+fn a_pod_whose_node_is_lost_is_given_up_in_the_end() {
+    let mut view = pod("run-1", "run", PodStage::Running);
+    view.deleting = true;
+    let leaving = || JobObserved { pod: PodState::Seen(Arc::new(view.clone())), ..observed() };
+    let sight = Sight::Leaving("uid-run-1".into());
+    assert_eq!(decide_job(&running(), &since(sight.clone(), 89, leaving()), now()).status, None);
+    let status = decide_job(&running(), &since(sight, 90, leaving()), now()).status.unwrap();
+    assert_eq!((status.phase, status.failed_attempts), (JobPhase::Queued, 0));
+}
+
+#[test]
+fn what_the_server_refuses_ends_the_job_only_when_it_will_never_take_it() {
+    let refused = |kind, seconds| {
+        let observed = JobObserved { pod: PodState::Refused(kind, "no".into()), ..observed() };
+        decide_job(&job("run"), &since(Sight::Refusal, seconds, observed), now())
+    };
+    for (kind, seconds, phase) in [
+        (Refusal::Invalid, 0, JobPhase::Error),
+        (Refusal::Forbidden, 0, JobPhase::Queued),
+        (Refusal::Forbidden, 299, JobPhase::Queued),
+        (Refusal::Forbidden, 300, JobPhase::Error),
+        (Refusal::Quota, 99_999, JobPhase::Queued),
+    ] {
+        let decision = refused(kind, seconds);
+        let status = decision.status.unwrap();
+        assert_conditions_wellformed(&status.conditions);
+        assert_eq!((status.phase, status.reason.as_deref()), (phase, Some(reasons::POD_CANNOT_START)), "{kind:?}");
+        assert!(phase == JobPhase::Error || decision.wake_at > Some(now()), "it is tried again, not at once");
+    }
+}
+
+#[test]
+fn a_missing_setting_is_waited_for_a_while() {
+    let gone = |seconds| since(Sight::Missing, seconds, JobObserved { setting: None, ..observed() });
+    let decision = decide_job(&job("run"), &gone(0), now());
+    let status = decision.status.unwrap();
+    assert_eq!((status.phase, status.reason.as_deref()), (JobPhase::Queued, Some(reasons::SETTING_NOT_FOUND)));
+    assert_eq!((decision.sight, decision.wake_at), (Some(Sight::Missing), Some(plus(now(), 60))));
+    let decision = decide_job(&job("run"), &gone(60), now());
+    let status = decision.status.unwrap();
     assert_eq!((status.phase, status.reason.as_deref()), (JobPhase::Error, Some(reasons::SETTING_NOT_FOUND)));
+    assert!(decision.unproven);
+}
+
+#[test]
+fn a_finished_job_follows_a_late_cancel() {
+    let mut done = running();
+    done.status = Some(ended_with(0, result(204, reasons::COMPLETED)));
+    let before = done.status.clone().unwrap();
+    done.spec.cancel = true;
+    done.metadata.generation = Some(2);
+    let status = decide_job(&done, &observed(), now()).status.unwrap();
+    assert_eq!(status.observed_generation, Some(2));
+    assert_eq!(EmployeeSyncJobStatus { observed_generation: Some(1), ..status }, before);
+}
+
+#[test]
+fn a_job_without_a_setting_is_removed_only_when_that_is_known_for_certain() {
+    let mut done = running();
+    done.status = Some(ended_with(0, result(204, reasons::COMPLETED)));
+    done.spec.ttl.after_success_seconds = Some(10);
+    let gone = JobObserved { setting: None, ..observed() };
+    assert_eq!(decide_job(&done, &gone, now()).wake_at, Some(plus(now(), 10)));
+    let decision = decide_job(&done, &gone, plus(now(), 10));
+    assert!(decision.unproven && matches!(decision.cleanup.as_slice(), [OperatorAction::DeleteJob(_)]));
 }
 
 #[test]
@@ -200,12 +273,18 @@ fn a_release_needs_an_approval_that_says_the_same() {
     let mut release = job("run");
     release.spec.type_ = JobType::Release;
     release.spec.release = Some(Release { digest: digest.clone(), ..Release::default() });
+    let after = |approvals: &[Arc<SyncApproval>], seconds| {
+        let observed = JobObserved { approvals: approvals.to_vec(), ..observed() };
+        decide_job(&release, &since(Sight::Missing, seconds, observed), now())
+    };
     let starts = |approvals: &[Arc<SyncApproval>]| {
-        let decision = decide_job(&release, &JobObserved { approvals: approvals.to_vec(), ..observed() }, now());
+        let decision = after(approvals, 60);
+        assert!(decision.unproven, "an approval or a denial may have come a moment ago");
         let refused = decision.status.unwrap().reason.as_deref() == Some(reasons::NOT_APPROVED);
         assert_ne!(decision.actions.len() == 1, refused);
         !refused
     };
+    assert_eq!(after(&[], 0).status.unwrap().phase, JobPhase::Queued, "the approval may come with the next file");
 
     let (yes, no) = (approval(Verdict::Approve, &digest), approval(Verdict::Deny, &digest));
     assert!(starts(&[Arc::clone(&yes)]));
@@ -260,13 +339,7 @@ fn whatever_a_job_waits_for_is_its_reason() {
     let mut busy = observed();
     busy.target.active_jobs = 1;
     assert_eq!(waits(&busy), queued(reasons::WAITING_FOR_SLOT));
-    let older = Sibling { name: "older".into(), created: at("2026-03-01T00:00:00Z"), active: false };
-    assert_eq!(waits(&JobObserved { siblings: vec![older], ..observed() }), queued(reasons::WAITING_FOR_RUN));
-    let active = Sibling { name: "younger".into(), created: at("2026-03-03T00:00:00Z"), active: true };
-    assert_eq!(waits(&JobObserved { siblings: vec![active], ..observed() }), queued(reasons::WAITING_FOR_RUN));
-    let younger = Sibling { name: "younger".into(), created: at("2026-03-03T00:00:00Z"), active: false };
-    let decision = decide_job(&job("run"), &JobObserved { siblings: vec![younger], ..observed() }, now());
-    assert_eq!(decision.actions.len(), 1, "the oldest goes first");
+    assert_eq!(waits(&JobObserved { ahead: true, ..observed() }), queued(reasons::WAITING_FOR_RUN));
 }
 
 #[test]
@@ -276,9 +349,47 @@ fn a_pod_made_before_a_crash_is_adopted_and_a_foreign_one_is_not() {
     let end = with_pod(ended(0, &message(result(204, reasons::COMPLETED))));
     let status = decide_job(&job("run"), &end, now()).status.unwrap();
     assert_eq!((status.phase, status.attempts), (JobPhase::Complete, 1));
-    let foreign = PodState::Seen(Arc::new(pod("run-1", "other", PodStage::Running)));
-    let status = decide_job(&job("run"), &JobObserved { pod: foreign, ..observed() }, now()).status.unwrap();
-    assert_eq!((status.reason.as_deref(), status.attempts), (Some(reasons::POD_CANNOT_START), 0));
+}
+
+#[test]
+fn a_pod_of_an_earlier_job_of_the_name_is_waited_for() {
+    let foreign = || {
+        let pod = PodState::Seen(Arc::new(pod("run-1", "other", PodStage::Running)));
+        JobObserved { pod, ..observed() }
+    };
+    let status = decide_job(&job("run"), &foreign(), now()).status.unwrap();
+    assert_eq!((status.phase, status.attempts), (JobPhase::Queued, 0));
+    let late = since(Sight::Pod("uid-run-1".into()), 300, foreign());
+    let status = decide_job(&job("run"), &late, now()).status.unwrap();
+    assert_eq!((status.phase, status.reason.as_deref()), (JobPhase::Error, Some(reasons::POD_CANNOT_START)));
+    let lost = decide_job(&running(), &foreign(), now()).status.unwrap();
+    assert_eq!((lost.phase, lost.failed_attempts), (JobPhase::Queued, 0), "the own pod of this attempt is gone");
+}
+
+#[test]
+fn a_run_at_work_stops_when_its_setting_is_switched_off_or_a_provider_is_suspended() {
+    let mut off = setting();
+    off.spec.state = DesiredState::Off;
+    let off = JobObserved { setting: Some(Arc::new(off)), ..with_pod(PodStage::Running) };
+    let decision = decide_job(&running(), &off, now());
+    assert!(matches!(decision.actions.as_slice(), [OperatorAction::DeletePod(_)]));
+    let stopped = JobObserved { pod: with_pod(ended(65, "")).pod, ..off.clone() };
+    let decision = decide_job(&running(), &stopped, now());
+    assert_eq!(decision.status.unwrap().reason.as_deref(), Some(reasons::ACTION_NOT_AVAILABLE));
+    assert!(decision.unproven);
+    let mut plan = running();
+    plan.spec.type_ = JobType::Plan;
+    assert_eq!(decide_job(&plan, &off, now()).actions, [], "Off is about writing");
+
+    let mut suspended = provider("travel");
+    suspended.spec.suspend = true;
+    let mut observed = with_pod(PodStage::Running);
+    observed.target.provider = Some(Arc::new(suspended));
+    let decision = decide_job(&plan, &observed, now());
+    assert!(matches!(decision.actions.as_slice(), [OperatorAction::DeletePod(_)]), "nothing talks to it");
+    observed.pod = with_pod(ended(65, "")).pod;
+    let status = decide_job(&running(), &observed, now()).status.unwrap();
+    assert_eq!((status.phase, status.failed_attempts), (JobPhase::Queued, 0), "it goes on later");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::super::job::target_of;
 use super::super::{Decision, EventNote, OperatorAction, time};
-use super::{Pass, phase, scheduled_time};
+use super::{Pass, scheduled_time};
 use crate::operator::resources::{self, Trigger};
 use rollcall_api::labels;
 use rollcall_api::reasons;
@@ -22,8 +22,9 @@ impl Pass<'_> {
         if status.last_handled_run_request.as_deref() == Some(token) || self.setting.spec.state == DesiredState::Off {
             return;
         }
-        self.create(resources::requested_job_name(self.name(), token), &Trigger::Request, decision);
-        status.last_handled_run_request = Some(token.to_owned());
+        if self.create(resources::requested_job_name(self.name(), token), &Trigger::Request, decision) {
+            status.last_handled_run_request = Some(token.to_owned());
+        }
     }
 
     pub(super) fn token(&self) -> Option<&str> {
@@ -41,7 +42,7 @@ impl Pass<'_> {
             status.next_schedule_time = None;
             return;
         };
-        let started = self.observed.jobs.iter().filter_map(|job| scheduled_time(job)).max();
+        let started = self.started();
         let dealt_with = started.max(old.last_schedule_time.as_ref().map(|time| time.0));
         let since = dealt_with.map_or(self.created(), |time| time.max(self.created()));
         let next = schedule.next_start(self.now).map(|(start, _)| start);
@@ -50,25 +51,36 @@ impl Pass<'_> {
         }
         status.next_schedule_time = next.map(time);
 
-        let skipped = match schedule.missed(since, self.now) {
+        match schedule.missed(since, self.now) {
             Some(missed) if self.may_start_now(schedule, &missed, decision) => {
                 let name = resources::scheduled_job_name(self.name(), missed.latest);
-                self.create(name, &Trigger::Schedule(missed.latest), decision);
-                None
+                if self.create(name, &Trigger::Schedule(missed.latest), decision) {
+                    status.last_schedule_time = Some(time(missed.latest));
+                    status.missed_schedules = 0;
+                }
             }
-            other => other,
-        };
-        if let Some(missed) = skipped {
-            status.last_schedule_time = Some(time(missed.latest));
-            status.missed_schedules = status.missed_schedules.saturating_add(missed.count);
-        } else if self.scheduled_run_unfinished() || !decision.actions.is_empty() {
-            // The status is written when the run has ended.
-            status.last_schedule_time.clone_from(&old.last_schedule_time);
-            status.next_schedule_time = old.next_schedule_time.clone().or_else(|| next.map(time));
-        } else if started > old.last_schedule_time.as_ref().map(|time| time.0) {
-            status.last_schedule_time = dealt_with.map(time);
-            status.missed_schedules = 0;
+            Some(missed) => {
+                status.last_schedule_time = Some(time(missed.latest));
+                status.missed_schedules = status.missed_schedules.saturating_add(missed.count);
+            }
+            None if started > old.last_schedule_time.as_ref().map(|time| time.0) => {
+                // The process died between the job and the status.
+                status.last_schedule_time = dealt_with.map(time);
+                status.missed_schedules = 0;
+            }
+            None => {}
         }
+    }
+
+    /// The latest scheduled time for which a job of this setting exists. Anybody may write annotations: the name has to
+    /// be the one that was made from that time, and the time has to have come.
+    fn started(&self) -> Option<Timestamp> {
+        let made_for = |job: &EmployeeSyncJob| {
+            let time = scheduled_time(job).filter(|time| *time <= self.now)?;
+            let name = resources::scheduled_job_name(self.name(), time);
+            (job.metadata.name.as_deref() == Some(name.as_str())).then_some(time)
+        };
+        self.owned().filter_map(made_for).max()
     }
 
     /// Applies startingDeadlineSeconds and concurrencyPolicy.
@@ -113,16 +125,18 @@ impl Pass<'_> {
         }
     }
 
-    fn create(&self, name: String, trigger: &Trigger, decision: &mut SettingDecision) {
-        if !self.job_exists(&name) {
-            let spec = EmployeeSyncJobSpec { type_: JobType::Sync, ..EmployeeSyncJobSpec::default() };
-            let job = resources::new_job(self.setting, name, trigger, spec);
-            decision.actions.push(OperatorAction::CreateJob(Box::new(job)));
+    /// Makes a job, unless it was made before. False: it could not be made.
+    fn create(&self, name: String, trigger: &Trigger, decision: &mut SettingDecision) -> bool {
+        if self.owned().any(|job| job.metadata.name.as_deref() == Some(name.as_str())) {
+            return true;
         }
-    }
-
-    fn scheduled_run_unfinished(&self) -> bool {
-        self.observed.jobs.iter().any(|job| scheduled_time(job).is_some() && !phase(job).is_finished())
+        if self.observed.refused.is_some() {
+            return false;
+        }
+        let spec = EmployeeSyncJobSpec { type_: JobType::Sync, ..EmployeeSyncJobSpec::default() };
+        let job = resources::new_job(self.setting, name, trigger, spec);
+        decision.actions.push(OperatorAction::CreateJob(Box::new(job)));
+        true
     }
 }
 

@@ -1,8 +1,8 @@
 //! Decisions about a SyncSetting: whether it is ready, which jobs are due, what finished jobs add to its status, and
 //! which of them are no longer kept.
 //!
-//! A run costs the setting two writes: the job, and one status when the job has ended. Nothing is written when a run
-//! starts: the last scheduled time is read off the jobs meanwhile.
+//! A run costs the setting two writes: the job, and one status when the job has ended. A scheduled one costs another:
+//! that its time was dealt with is written when its job is made, so that deleting the job does not make it again.
 
 mod due;
 mod ready;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use self::ready::Readiness;
-use super::{Decision, whole_seconds};
+use super::{Decision, OperatorAction, whole_seconds};
 use rollcall_api::conditions;
 use rollcall_api::labels;
 use rollcall_api::v1alpha1::{
@@ -35,6 +35,8 @@ pub struct SettingObserved {
     pub check: Option<Result<(), Vec<String>>>,
     /// All jobs of the setting.
     pub jobs: Vec<Arc<EmployeeSyncJob>>,
+    /// Why a job could not be made, in the pass that tried to.
+    pub refused: Option<String>,
 }
 
 /// Decides about a setting.
@@ -84,6 +86,12 @@ impl Pass<'_> {
         self.start_scheduled(old, &mut status, &mut decision);
         self.start_due(&status, &mut decision);
         self.forget_jobs(&status, &mut decision);
+        if self.observed.refused.is_some() {
+            // They have been tried.
+            decision.actions.clear();
+        }
+        decision.unproven = !decision.cleanup.is_empty()
+            || decision.actions.iter().any(|one| matches!(one, OperatorAction::CancelJob(_)));
 
         let drafts = self.drafts(old, &status, rolled.last_run, rolled.unmapped_fields);
         let generation = self.setting.metadata.generation;
@@ -112,8 +120,24 @@ impl Pass<'_> {
         self.observed.jobs.iter().map(AsRef::as_ref).filter(|job| !phase(job).is_finished())
     }
 
-    fn job_exists(&self, name: &str) -> bool {
-        self.observed.jobs.iter().any(|job| job.metadata.name.as_deref() == Some(name))
+    /// Jobs that were made for this setting, not for an earlier one of its name.
+    fn owned(&self) -> impl Iterator<Item = &EmployeeSyncJob> {
+        self.observed.jobs.iter().map(AsRef::as_ref).filter(|job| self.is_owned(job))
+    }
+
+    fn is_owned(&self, job: &EmployeeSyncJob) -> bool {
+        owner(job).is_some() && owner(job) == self.setting.metadata.uid.as_deref()
+    }
+
+    /// Whether a finished job ran for this setting. Who made it, or which setting it ran, says so; of one that never
+    /// started, when the API server created both.
+    fn ran_for_this(&self, job: &EmployeeSyncJob) -> bool {
+        let uid = self.setting.metadata.uid.as_deref();
+        let ran_for = job.status.as_ref().and_then(|status| status.setting_uid.as_deref());
+        match owner(job).or(ran_for) {
+            Some(known) => Some(known) == uid,
+            None => job.metadata.creation_timestamp >= self.setting.metadata.creation_timestamp,
+        }
     }
 
     fn name(&self) -> &str {
@@ -127,6 +151,18 @@ impl Pass<'_> {
 
 fn phase(job: &EmployeeSyncJob) -> JobPhase {
     job.status.as_ref().map(|status| status.phase).unwrap_or_default()
+}
+
+/// Uid of the setting that made the job.
+fn owner(job: &EmployeeSyncJob) -> Option<&str> {
+    let owners = job.metadata.owner_references.as_deref().unwrap_or_default();
+    owners.iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.uid.as_str())
+}
+
+/// Order in which jobs ended: of their last writes, where the API server's versions can be compared (KEP-5504).
+fn order_of_end(job: &EmployeeSyncJob) -> (u64, Option<Timestamp>, Option<&str>) {
+    let version = job.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0);
+    (version, completion(job), job.metadata.name.as_deref())
 }
 
 /// The scheduled time a job was made for.

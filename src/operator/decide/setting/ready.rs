@@ -86,6 +86,10 @@ impl Pass<'_> {
         unmapped_fields: Option<Vec<String>>,
     ) -> Vec<Draft> {
         let mut drafts = self.ready_drafts(status.published);
+        if let (Some(why), Readiness::Ready) = (&self.observed.refused, &self.readiness) {
+            let text = format!("a job could not be made; it is tried again: {}", conditions::shortened(why, 1024));
+            drafts.push(Draft::yes(conditions::RECONCILING, reasons::WAITING_FOR_RETRY, text));
+        }
         drafts.push(self.suspended_draft(status));
         let carried = || conditions::carried(&old.conditions, conditions::LAST_RUN_SUCCEEDED);
         drafts.push(last_run.or_else(carried).unwrap_or_else(|| {

@@ -2,7 +2,7 @@
 
 use super::super::job::{expiry, target_of};
 use super::super::{Decision, OperatorAction};
-use super::{Pass, completion, phase};
+use super::{Pass, completion, order_of_end, phase};
 use rollcall_api::v1alpha1::{EmployeeSyncJob, JobPhase, SyncSettingStatus};
 
 impl Pass<'_> {
@@ -12,10 +12,10 @@ impl Pass<'_> {
         let mut finished: Vec<&EmployeeSyncJob> = jobs
             .filter(|job| phase(job).is_finished() && job.metadata.deletion_timestamp.is_none())
             .filter(|job| {
-                completion(job).is_none_or(|at| at < self.created() || !super::rollup::is_new(status, at, job))
+                completion(job).is_none_or(|at| !self.ran_for_this(job) || !super::rollup::is_new(status, at, job))
             })
             .collect();
-        finished.sort_by_key(|job| (completion(job), job.metadata.name.clone()));
+        finished.sort_by(|one, other| order_of_end(one).cmp(&order_of_end(other)));
         let mut surplus = [
             self.surplus(&finished, JobPhase::Complete, self.setting.spec.successful_jobs_history_limit),
             self.surplus(&finished, JobPhase::Error, self.setting.spec.failed_jobs_history_limit),
@@ -23,6 +23,7 @@ impl Pass<'_> {
         for job in finished {
             let expiry = expiry(job, Some(&self.setting.spec.ttl));
             let kind = &mut surplus[usize::from(phase(job) == JobPhase::Error)];
+            // Jobs made by hand belong to whoever made them (Git, say): only their time to live removes them.
             let beyond_limit = self.is_owned(job) && *kind > 0;
             if beyond_limit {
                 *kind -= 1;
@@ -38,13 +39,5 @@ impl Pass<'_> {
     fn surplus(&self, finished: &[&EmployeeSyncJob], kind: JobPhase, limit: i32) -> usize {
         let count = finished.iter().filter(|job| phase(job) == kind && self.is_owned(job)).count();
         count.saturating_sub(usize::try_from(limit).unwrap_or(0))
-    }
-
-    /// Jobs made by hand belong to whoever made them (Git, say): only their time to live removes them.
-    fn is_owned(&self, job: &EmployeeSyncJob) -> bool {
-        let owners = job.metadata.owner_references.as_deref().unwrap_or_default();
-        owners
-            .iter()
-            .any(|owner| owner.controller == Some(true) && Some(&owner.uid) == self.setting.metadata.uid.as_ref())
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::{plus, time};
-use super::{Pass, completion, phase};
+use super::{Pass, completion, order_of_end, phase};
 use rollcall_api::conditions::{self, Draft};
 use rollcall_api::reasons;
 use rollcall_api::v1alpha1::{
@@ -14,6 +14,8 @@ use rollcall_api::v1alpha1::{
 pub(super) const HISTORY: usize = 10;
 /// When a run that a leaving day called for has failed, it is tried again after this many seconds.
 const DUE_RETRY: i64 = 3600;
+/// When the setting was switched off, it is tried again this many seconds later, and not before it is On again.
+const DUE_AGAIN: i64 = 60;
 
 /// The status with all finished jobs in it.
 pub(super) struct Rolled {
@@ -32,9 +34,9 @@ impl Pass<'_> {
             .jobs
             .iter()
             .filter_map(|job| Some((completion(job).filter(|_| phase(job).is_finished())?, job.as_ref())))
-            .filter(|(at, job)| *at >= self.created() && is_new(old, *at, job))
+            .filter(|(at, job)| self.ran_for_this(job) && is_new(old, *at, job))
             .collect();
-        ended.sort_by_key(|(at, job)| (*at, job.metadata.name.clone()));
+        ended.sort_by(|(_, one), (_, other)| order_of_end(one).cmp(&order_of_end(other)));
         for (at, job) in ended {
             if let Some(status) = &job.status {
                 rolled.add(job, status, at);
@@ -44,14 +46,22 @@ impl Pass<'_> {
     }
 }
 
-/// Whether a finished job is not in the history yet. What is older than a full history was in it once.
+/// Whether a finished job is not in the history yet. What is older than all of a full history, both in when it was
+/// created and in when it ended, was in it once: those two times are of two clocks, and a step of one is not enough.
 pub(super) fn is_new(status: &SyncSettingStatus, at: Timestamp, job: &EmployeeSyncJob) -> bool {
-    let name = job.metadata.name.as_deref().unwrap_or_default();
-    let key = |run: &RunSummary| (run.completion_time.as_ref().map(|time| time.0), run.name.clone());
-    let own = (Some(at), name.to_owned());
-    let known = status.history.iter().any(|run| key(run) == own);
-    let older = status.history.len() >= HISTORY && status.history.iter().all(|run| key(run) > own);
-    !known && !older
+    let metadata = &job.metadata;
+    let is_it = |run: &RunSummary| match &run.uid {
+        Some(uid) => Some(uid) == metadata.uid.as_ref(),
+        None => {
+            Some(&run.name) == metadata.name.as_ref() && run.completion_time.as_ref().map(|time| time.0) == Some(at)
+        }
+    };
+    let is_younger = |run: &RunSummary| {
+        run.completion_time.as_ref().is_some_and(|time| time.0 > at)
+            && run.creation_time.as_ref().is_none_or(|time| Some(time) > metadata.creation_timestamp.as_ref())
+    };
+    let older = status.history.len() >= HISTORY && status.history.iter().all(is_younger);
+    !older && !status.history.iter().any(is_it)
 }
 
 impl Rolled {
@@ -59,6 +69,8 @@ impl Rolled {
         let status = &mut self.status;
         let summary = RunSummary {
             name: job.metadata.name.clone().unwrap_or_default(),
+            uid: job.metadata.uid.clone(),
+            creation_time: job.metadata.creation_timestamp.clone(),
             phase: run.phase,
             code: run.code,
             reason: run.reason.clone().unwrap_or_default(),
@@ -67,12 +79,23 @@ impl Rolled {
             completion_time: run.completion_time.clone(),
         };
         status.last_run = Some(summary.clone());
-        let key = |run: &RunSummary| (run.completion_time.as_ref().map(|time| time.0), run.name.clone());
-        let place = status.history.iter().position(|other| key(other) < key(&summary)).unwrap_or(status.history.len());
-        status.history.insert(place, summary);
+        status.history.insert(0, summary);
         status.history.truncate(HISTORY);
-        if is_whole(job) && !is_no_verdict(run) {
-            self.add_whole_run(run, at);
+        if is_whole(job) {
+            match run.reason.as_deref() {
+                // Ends that somebody chose say nothing about whether the setting works.
+                Some(reasons::CANCELLED) if run.phase == JobPhase::Error => self.put_off_due(at, DUE_RETRY),
+                Some(reasons::ACTION_NOT_AVAILABLE) if run.phase == JobPhase::Error => self.put_off_due(at, DUE_AGAIN),
+                _ => self.add_whole_run(run, at),
+            }
+        }
+    }
+
+    /// A leaver must not keep access because one run did not do its work: another follows, under another name.
+    fn put_off_due(&mut self, ended: Timestamp, seconds: i64) {
+        let due = &mut self.status.next_due_time;
+        if due.as_ref().is_some_and(|due| due.0 <= ended) {
+            *due = Some(time(plus(ended, seconds)));
         }
     }
 
@@ -95,10 +118,7 @@ impl Rolled {
             if run.held.is_some() {
                 status.held.clone_from(&run.held);
             }
-            // A leaver must not keep access because one run failed.
-            if status.next_due_time.as_ref().is_some_and(|due| due.0 <= at) {
-                status.next_due_time = Some(time(plus(at, DUE_RETRY)));
-            }
+            self.put_off_due(at, DUE_RETRY);
             self.last_run = Some(Draft::no(conditions::LAST_RUN_SUCCEEDED, reason, message));
         }
     }
@@ -106,10 +126,4 @@ impl Rolled {
 
 fn is_whole(job: &EmployeeSyncJob) -> bool {
     matches!(job.spec.type_, JobType::Sync | JobType::Release) && job.spec.selector.is_none()
-}
-
-/// Ends that somebody chose say nothing about whether the setting works.
-fn is_no_verdict(run: &EmployeeSyncJobStatus) -> bool {
-    let reason = run.reason.as_deref().unwrap_or_default();
-    run.phase == JobPhase::Error && [reasons::CANCELLED, reasons::ACTION_NOT_AVAILABLE].contains(&reason)
 }

@@ -23,6 +23,7 @@ fn seen(jobs: Vec<EmployeeSyncJob>) -> SettingObserved {
         target: Some(Arc::new(provider("travel"))),
         check: Some(Ok(())),
         jobs: jobs.into_iter().map(Arc::new).collect(),
+        refused: None,
     }
 }
 
@@ -55,6 +56,7 @@ fn finished(mut job: EmployeeSyncJob, phase: JobPhase, reason: &str, at: Timesta
         code: Some(if phase == JobPhase::Complete { 204 } else { 400 }),
         reason: Some(reason.into()),
         completion_time: Some(super::super::time(at)),
+        setting_uid: Some("uid-people".into()),
         ..EmployeeSyncJobStatus::default()
     });
     job
@@ -124,21 +126,66 @@ fn a_setting_is_ready_when_everything_it_needs_is() {
 }
 
 #[test]
-fn a_scheduled_time_makes_one_job_and_no_status_write() {
+fn a_scheduled_time_makes_one_job_and_is_remembered_at_once() {
     let setting = settled(daily(), &seen(vec![]), now());
     let early = decide_setting(&setting, &seen(vec![]), at("2026-03-02T06:59:59Z"));
     assert_eq!((names(&early).len(), early.wake_at), (0, Some(at("2026-03-02T07:00:00Z"))));
     let due = decide_setting(&setting, &seen(vec![]), at("2026-03-02T07:00:00Z"));
     let minutes = at("2026-03-02T07:00:00Z").as_second() / 60;
-    assert_eq!((names(&due), due.status.clone()), (vec![format!("people-{minutes}")], None));
-    let running = seen(created(&due));
-    let again = decide_setting(&setting, &running, at("2026-03-02T07:00:05Z"));
+    assert_eq!(names(&due), [format!("people-{minutes}")]);
+    let started = due.status.clone().unwrap();
+    assert_eq!(started.last_schedule_time.as_ref().unwrap().0, at("2026-03-02T07:00:00Z"));
+    assert_eq!(started.next_schedule_time.as_ref().unwrap().0, at("2026-03-03T07:00:00Z"));
+    let crashed = decide_setting(&setting, &seen(created(&due)), at("2026-03-02T07:00:05Z"));
+    assert_eq!((names(&crashed).len(), crashed.status.as_ref()), (0, Some(&started)), "only the status is missing");
+    let mut setting = setting;
+    setting.status = Some(started);
+    let again = decide_setting(&setting, &seen(created(&due)), at("2026-03-02T07:00:05Z"));
     assert_eq!((names(&again).len(), again.status), (0, None));
+    let deleted = decide_setting(&setting, &seen(vec![]), at("2026-03-02T07:00:10Z"));
+    assert_eq!(names(&deleted), Vec::<String>::new(), "who deletes a running job does not want it again");
     let done = finished(created(&due).remove(0), JobPhase::Complete, reasons::COMPLETED, at("2026-03-02T07:03:00Z"));
     let rolled = decide_setting(&setting, &seen(vec![done]), at("2026-03-02T07:03:01Z")).status.unwrap();
-    assert_eq!(rolled.last_schedule_time.unwrap().0, at("2026-03-02T07:00:00Z"));
-    assert_eq!(rolled.next_schedule_time.unwrap().0, at("2026-03-03T07:00:00Z"));
     assert_eq!(rolled.last_successful_time.unwrap().0, at("2026-03-02T07:03:00Z"));
+}
+
+#[test]
+fn an_annotation_that_somebody_made_up_stops_no_schedule() {
+    let setting = settled(daily(), &seen(vec![]), now());
+    let due = decide_setting(&setting, &seen(vec![]), at("2026-03-02T07:00:00Z"));
+    let forge = |owned: bool, name: &str, time: &str| {
+        let mut job = created(&due).remove(0);
+        job.metadata.name = Some(name.into());
+        job.metadata.annotations = Some([(labels::SCHEDULED_TIME.to_owned(), time.to_owned())].into());
+        if !owned {
+            job.metadata.owner_references = None;
+        }
+        finished(job, JobPhase::Complete, reasons::COMPLETED, now())
+    };
+    let minutes = at("2026-03-02T07:00:00Z").as_second() / 60;
+    for job in [
+        forge(false, "mine", "2099-01-01T00:00:00Z"),
+        forge(true, "mine", "2099-01-01T00:00:00Z"),
+        forge(true, "mine", "2026-03-02T07:00:00Z"),
+        forge(true, &format!("people-{}", at("2099-01-01T00:00:00Z").as_second() / 60), "2099-01-01T00:00:00Z"),
+    ] {
+        let decision = decide_setting(&setting, &seen(vec![job.clone()]), at("2026-03-02T07:00:00Z"));
+        assert_eq!(names(&decision), [format!("people-{minutes}")], "{:?}", job.metadata);
+    }
+}
+
+#[test]
+fn a_job_that_cannot_be_made_keeps_nothing_else_from_being_written() {
+    let mut setting = settled(daily(), &seen(vec![]), now());
+    setting.metadata.annotations = Some([(labels::RUN_REQUESTED_AT.to_owned(), "token".to_owned())].into());
+    let done = finished(job("by-hand"), JobPhase::Complete, reasons::COMPLETED, now());
+    let refused = SettingObserved { refused: Some("exceeded quota".into()), ..seen(vec![done]) };
+    let decision = decide_setting(&setting, &refused, at("2026-03-02T07:00:00Z"));
+    let status = decision.status.unwrap();
+    assert_conditions_wellformed(&status.conditions);
+    assert_eq!((decision.actions.len(), status.history.len()), (0, 1));
+    assert_eq!((status.last_handled_run_request, status.last_schedule_time), (None, None), "neither is forgotten");
+    assert!(find(&status.conditions, "Reconciling").unwrap().message.contains("exceeded quota"));
 }
 
 #[test]
@@ -178,7 +225,7 @@ fn each_token_makes_one_job_and_off_makes_it_wait() {
     let jobs = created(&decision);
     assert_eq!(jobs.len(), 1);
     assert_eq!(decision.status.as_ref().unwrap().last_handled_run_request.as_deref(), Some("token-1"));
-    let crashed = decide_setting(&setting, &seen(jobs), now());
+    let crashed = decide_setting(&setting, &seen(jobs.clone()), now());
     assert_eq!(
         (names(&crashed).len(), crashed.status.is_some()),
         (0, true),
@@ -186,6 +233,11 @@ fn each_token_makes_one_job_and_off_makes_it_wait() {
     );
     setting.status = decision.status;
     assert_eq!(decide_setting(&setting, &seen(vec![]), now()).actions, [], "also when the job is long gone");
+    let mut recreated = setting.clone();
+    recreated.metadata.uid = Some("uid-again".into());
+    recreated.status = None;
+    let decision = decide_setting(&recreated, &seen(jobs), now());
+    assert_eq!(names(&decision).len(), 1, "the old setting's job, which waits for its removal, is not this one's");
     setting.metadata.annotations = Some([(labels::RUN_REQUESTED_AT.to_owned(), "token-2".to_owned())].into());
     setting.spec.state = DesiredState::Off;
     let off = decide_setting(&setting, &seen(vec![]), now());
@@ -222,6 +274,60 @@ fn a_leaving_day_starts_a_run_and_is_not_forgotten_when_that_fails() {
         finished(created(&decision).remove(0), JobPhase::Error, reasons::BACKOFF_LIMIT_EXCEEDED, plus(due, 60));
     let status = decide_setting(&setting, &seen(vec![failed]), plus(due, 61)).status.unwrap();
     assert_eq!(status.next_due_time.unwrap().0, plus(due, 3660));
+    assert_eq!(status.consecutive_failures, 1);
+    for (reason, wait) in [(reasons::CANCELLED, 3600), (reasons::ACTION_NOT_AVAILABLE, 60)] {
+        let chosen = finished(created(&decision).remove(0), JobPhase::Error, reason, plus(due, 60));
+        let status = decide_setting(&setting, &seen(vec![chosen.clone()]), plus(due, 61)).status.unwrap();
+        assert_eq!(status.next_due_time.as_ref().unwrap().0, plus(due, 60 + wait), "{reason}");
+        let mut later = setting.clone();
+        later.status = Some(status);
+        assert_eq!(names(&decide_setting(&later, &seen(vec![chosen]), plus(due, 3660))).len(), 1, "{reason}");
+    }
+}
+
+/// Ten runs that ended a minute after one another, rolled up.
+fn with_history() -> SyncSetting {
+    let setting = settled(setting(), &seen(vec![]), now());
+    let runs = (0..10).map(|number| {
+        let mut run =
+            finished(job(&format!("run-{number}")), JobPhase::Complete, reasons::COMPLETED, plus(now(), number * 60));
+        run.metadata.creation_timestamp = Some(super::super::time(plus(now(), number * 60 - 30)));
+        run
+    });
+    let observed = seen(runs.collect());
+    settled(setting, &observed, plus(now(), 600))
+}
+
+#[test]
+fn a_run_that_ends_after_the_clock_was_set_back_is_rolled_up_before_it_may_go() {
+    let mut setting = with_history();
+    setting.spec.successful_jobs_history_limit = 0;
+    let made = |name: &str| {
+        crate::operator::resources::new_job(
+            &setting,
+            name.to_owned(),
+            &crate::operator::resources::Trigger::Request,
+            EmployeeSyncJobSpec::default(),
+        )
+    };
+    let mut run = finished(made("people-late"), JobPhase::Error, reasons::RECORDS_FAILED, plus(now(), -3600));
+    run.metadata.creation_timestamp = Some(super::super::time(plus(now(), 900)));
+    let status = decide_setting(&setting, &seen(vec![run]), plus(now(), -3599)).status.unwrap();
+    assert_eq!((status.history[0].name.as_str(), status.consecutive_failures), ("people-late", 1));
+
+    let mut old = finished(made("people-old"), JobPhase::Error, reasons::RECORDS_FAILED, plus(now(), -3600));
+    old.metadata.creation_timestamp = Some(super::super::time(plus(now(), -3700)));
+    let decision = decide_setting(&setting, &seen(vec![old]), plus(now(), 601));
+    assert_eq!(decision.status, None, "what is old by both clocks was in the history once");
+}
+
+#[test]
+fn a_job_of_the_same_name_is_another_run_when_its_uid_differs() {
+    let setting = with_history();
+    let mut again = finished(job("run-9"), JobPhase::Error, reasons::RECORDS_FAILED, plus(now(), 540));
+    again.metadata.uid = Some("uid-again".into());
+    again.metadata.creation_timestamp = Some(super::super::time(plus(now(), 530)));
+    let status = decide_setting(&setting, &seen(vec![again]), plus(now(), 601)).status.unwrap();
     assert_eq!(status.consecutive_failures, 1);
 }
 
@@ -264,7 +370,7 @@ fn old_jobs_are_deleted_oldest_first_after_they_were_rolled_up() {
     short.spec.ttl.after_failure_seconds = Some(5);
     jobs.push(short);
     let decision = decide_setting(&setting, &seen(jobs), plus(now(), 3));
-    assert!(decision.status.is_some());
+    assert!(decision.status.is_some() && decision.unproven);
     let deleted = decision.cleanup.iter().map(|action| match action {
         OperatorAction::DeleteJob(target) => target.name.as_str(),
         other => panic!("{other:?}"),

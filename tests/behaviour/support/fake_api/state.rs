@@ -1,6 +1,5 @@
 //! What the fake API server stores, and what each verb does to it.
 
-use rollcall::operator::clock::Clock;
 use serde_json::{Value, json};
 
 use super::super::clock::TestClock;
@@ -66,7 +65,8 @@ impl State {
                 if self.objects.contains_key(&id) {
                     return (409, failure(409, "AlreadyExists", "already exists"));
                 }
-                (201, self.create(&id, body, &clock.now().to_string()))
+                let now = self.now(clock);
+                (201, self.create(&id, body, &now))
             }
             "update" | "patch" | "patch_status" => {
                 if !self.objects.contains_key(&id) {
@@ -84,7 +84,7 @@ impl State {
                     return (409, failure(409, "Conflict", "uid precondition"));
                 }
                 if target.resource == "pods" && !pod_has_ended(object) {
-                    let mark = json!({ "metadata": { "deletionTimestamp": clock.now().to_string() } });
+                    let mark = json!({ "metadata": { "deletionTimestamp": self.now(clock) } });
                     let _ = self.patch(&id, &mark, false, true);
                 } else {
                     self.remove(&id);
@@ -155,7 +155,7 @@ impl State {
         object
     }
 
-    /// Deletes an object and whatever it owns.
+    /// Deletes an object and, at once or later, whatever it owns.
     pub(super) fn remove(&mut self, id: &Id) {
         let Some(mut object) = self.objects.remove(id) else { return };
         self.version += 1;
@@ -165,7 +165,11 @@ impl State {
         let owned = |child: &Value| child["metadata"]["ownerReferences"][0]["uid"] == uid;
         let children: Vec<Id> =
             self.objects.iter().filter(|(_, child)| owned(child)).map(|(id, _)| id.clone()).collect();
-        children.iter().for_each(|id| self.remove(id));
+        if self.lazy_garbage {
+            self.garbage.extend(children);
+        } else {
+            children.iter().for_each(|id| self.remove(id));
+        }
     }
 
     pub(super) fn find(&self, target: &Target, selector: Option<&str>) -> Vec<Value> {

@@ -1,0 +1,61 @@
+//! One object, one replica, one defect: the rest goes on.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::fake_api::Answers;
+use crate::support::harness::Harness;
+use crate::support::objects::{job, provider};
+
+#[tokio::test]
+async fn a_pass_that_panics_stalls_its_own_object_and_no_other() {
+    let harness = Harness::ready().await;
+    let mut broken = provider("broken");
+    broken["spec"]["vendor"] = json!("defect");
+    harness.api.apply("integrationproviders", &broken);
+    harness.settle().await;
+    let conditions = harness.status("integrationproviders", "broken")["conditions"].clone();
+    assert_eq!((&conditions[1]["type"], &conditions[1]["reason"]), (&json!("Stalled"), &json!("Internal")));
+    assert!(harness.metrics().contains("rollcall_reconcile_errors_total{controller=\"provider\",reason=\"Panicked\"}"));
+
+    harness.api.apply("employeesyncjobs", &job("good"));
+    harness.settle().await;
+    assert_eq!(harness.phase("good"), "Complete");
+    let before = harness.api.log().len();
+    harness.settle().await;
+    assert_eq!(harness.api.log().len(), before, "no hot loop");
+
+    let mended = json!({ "metadata": { "name": "broken" }, "spec": { "vendor": "scim-generic" } });
+    harness.api.apply("integrationproviders", &mended);
+    harness.settle().await;
+    assert_eq!(harness.status("integrationproviders", "broken")["phase"], "Ready");
+}
+
+#[tokio::test]
+async fn a_pass_that_overruns_its_time_stalls_its_own_object_and_no_other() {
+    let mut harness = Harness::new();
+    harness.budget = Duration::from_millis(50);
+    harness.api.answer("get", "configmaps", 100, Answers::Hang);
+    let mut stuck = provider("stuck");
+    stuck["spec"]["vendor"] = json!(null);
+    stuck["spec"]["definitionRef"] = json!({ "name": "own", "key": "definition.yaml" });
+    harness.api.apply("integrationproviders", &stuck);
+    harness.api.apply("integrationproviders", &provider("hr"));
+    harness.start();
+    harness.settle().await;
+    assert_eq!(harness.status("integrationproviders", "hr")["phase"], "Ready");
+    while harness.status("integrationproviders", "stuck")["conditions"].is_null() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let stalled = &harness.status("integrationproviders", "stuck")["conditions"][1];
+    assert_eq!((&stalled["type"], &stalled["reason"]), (&json!("Stalled"), &json!("Internal")));
+}
+
+#[tokio::test]
+async fn a_leader_whose_lease_was_deleted_ends() {
+    let mut harness = Harness::ready().await;
+    harness.api.remove_in("rollcall", "leases", "release-operator");
+    harness.ended().await;
+    assert_eq!(harness.api.list("leases"), Vec::<serde_json::Value>::new(), "it does not make itself leader again");
+}
