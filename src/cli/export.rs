@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::records::{Outcome, OutcomeResult};
 use rollcall_api::reasons::{self, Class};
+use rollcall_engine::names::FieldName;
 
 #[cfg(test)]
 pub(in crate::cli) mod tests;
@@ -84,24 +85,24 @@ pub fn remedy(reason: &str) -> &'static str {
 
 /// Outcomes with the values that were or would be sent, one column a field.
 pub fn records(outcomes: &[&Outcome]) -> Sheet {
-    let fields: BTreeSet<&String> = outcomes.iter().flat_map(|outcome| outcome.fields.expose().0.keys()).collect();
+    let fields: BTreeSet<&FieldName> = outcomes.iter().flat_map(|outcome| outcome.fields.expose().names()).collect();
     let fixed = ["stream", "sourceKey", "targetId", "result", "action", "code", "reason", "message", "defaulted", "at"];
     let header = fixed.iter().map(ToString::to_string).chain(fields.iter().map(|name| format!("fields.{name}")));
     let row = |outcome: &&Outcome| {
-        let values = &outcome.fields.expose().0;
+        let values = outcome.fields.expose();
         let mut row = vec![
-            outcome.stream.clone(),
-            outcome.source_key.clone(),
-            outcome.target_id.clone().unwrap_or_default(),
+            outcome.stream.to_string(),
+            outcome.source_key.clone().unwrap_or_default().to_string(),
+            outcome.target_id.clone().unwrap_or_default().to_string(),
             format!("{:?}", outcome.result),
             outcome.action.map_or_else(String::new, |action| format!("{action:?}")),
             outcome.code.to_string(),
             outcome.reason.clone(),
             outcome.message.clone(),
-            outcome.defaulted.join(" "),
+            outcome.defaulted.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" "),
             outcome.at.to_string(),
         ];
-        row.extend(fields.iter().map(|name| values.get(*name).map_or_else(String::new, text)));
+        row.extend(fields.iter().map(|name| values.get(name).map_or_else(String::new, text)));
         row
     };
     Sheet { header: header.collect(), rows: outcomes.iter().map(row).collect() }
@@ -112,9 +113,9 @@ pub fn errors(outcomes: &[&Outcome]) -> Sheet {
     let header = ["stream", "sourceKey", "targetId", "result", "action", "reason", "class", "remedy", "message", "at"];
     let row = |outcome: &&Outcome| {
         vec![
-            outcome.stream.clone(),
-            outcome.source_key.clone(),
-            outcome.target_id.clone().unwrap_or_default(),
+            outcome.stream.to_string(),
+            outcome.source_key.clone().unwrap_or_default().to_string(),
+            outcome.target_id.clone().unwrap_or_default().to_string(),
             format!("{:?}", outcome.result),
             outcome.action.map_or_else(String::new, |action| format!("{action:?}")),
             outcome.reason.clone(),

@@ -115,7 +115,8 @@ impl RunArguments {
         if matches!(type_, JobType::Show | JobType::Create) && self.common.keys.is_empty() {
             return Err(format!("--type {type_:?} needs at least one --key"));
         }
-        let selector = Selector { keys: self.common.keys.clone(), streams: self.common.streams.clone() };
+        let selector =
+            Selector { keys: self.common.keys.clone(), streams: self.common.streams.clone(), actions: Vec::new() };
         Ok(EmployeeSyncJobSpec {
             setting_ref: LocalReference { name: setting.to_owned() },
             type_,
@@ -228,7 +229,10 @@ async fn open_records(file: Option<&Path>, setting: &SyncSetting) -> Result<Arc<
     let store = match file {
         Some(file) => {
             let key = MasterKey::load_or_create_beside(file).map_err(|error| error.to_string())?;
-            SqliteStore::open(file, key).await
+            let store = SqliteStore::open(file, key).await.map_err(|error| error.to_string())?;
+            // This process alone has the file, so whoever still holds a lock in it was killed.
+            store.release_stale_locks().await.map_err(|error| error.to_string())?;
+            Ok(store)
         }
         None => SqliteStore::in_memory().await,
     };
@@ -254,27 +258,28 @@ fn connect(
     job: &str,
     records: Arc<dyn Records>,
 ) -> Result<RunInput, RunFailure> {
-    let digest_key = connect::digest_key(&source.credentials, &target.credentials);
-    let config = |side: Side| -> Result<factory::ProviderConfig, RunFailure> {
-        let definition = connect::definition(&side.request.definition)?;
-        Ok(connect::provider(&side.request, definition, side.credentials, side.ca_bundle))
-    };
-    let (source, target) = (config(source)?, config(target)?);
-    let compiled = connect::setting(&setting.spec, &source.definition, &target.definition)?;
+    let definitions =
+        (connect::definition(&source.request.definition)?, connect::definition(&target.request.definition)?);
+    let systems = connect::systems((&source.request, &definitions.0), (&target.request, &definitions.1));
+    let compiled = connect::setting(&setting.spec, &definitions.0, &definitions.1)?;
+    let config =
+        |side: Side, definition| connect::provider(&side.request, definition, side.credentials, side.ca_bundle);
+    let (source, target) = (config(source, definitions.0), config(target, definitions.1));
     Ok(RunInput {
         scope: scope(setting),
-        run_id: format!("{LOCAL}-{}", now.as_nanosecond()),
+        run_id: format!("{LOCAL}-{}", now.as_nanosecond()).into(),
         job: job.to_owned(),
         attempt: 1,
         type_: spec.type_,
         selector: spec.selector.clone().unwrap_or_default(),
         release: spec.release.clone(),
+        undo: spec.undo.clone(),
         spec: setting.spec.clone(),
         setting: compiled,
-        source: factory::source(source).map_err(RunFailure::source)?,
-        target: factory::target(target).map_err(RunFailure::target)?,
+        source: factory::system(source).map_err(RunFailure::source)?,
+        target: factory::system(target).map_err(RunFailure::target)?,
+        systems,
         records,
-        digest_key,
         now,
         zone,
     })
@@ -346,14 +351,14 @@ fn table(status: &EmployeeSyncJobStatus, outcomes: &[Outcome]) -> String {
 
 /// A plan of thousands is read for what it would do; what stays as it is has no fields to show.
 fn is_worth_showing(outcome: &Outcome) -> bool {
-    outcome.code != 204 || outcome.action.is_some() || !outcome.fields.expose().0.is_empty()
+    outcome.code != 204 || outcome.action.is_some() || !outcome.fields.expose().is_empty()
 }
 
 fn row(outcome: &Outcome) -> Vec<String> {
-    let fields: Vec<String> = outcome.fields.expose().0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let fields: Vec<String> = outcome.fields.expose().iter().map(|(name, value)| format!("{name}={value}")).collect();
     vec![
-        outcome.stream.clone(),
-        printable(&outcome.source_key),
+        outcome.stream.to_string(),
+        printable(outcome.source_key.as_deref().unwrap_or_default()),
         outcome.action.map_or_else(String::new, |action| format!("{action:?}")),
         format!("{:?}", outcome.result),
         outcome.reason.clone(),

@@ -71,7 +71,7 @@ impl Catalogue for VendorCatalogue {
                 return Err(problems.into_iter().flatten().map(|problem| problem.message).collect());
             }
         };
-        compile(spec, &source.source_streams(), &target.target_streams())
+        compile(spec, &source.streams(), &target.streams())
             .map(|_| ())
             .map_err(|problems| problems.iter().map(ToString::to_string).collect())
     }

@@ -239,7 +239,7 @@ fn every_setting_between_known_vendors_fits_their_definitions() {
         let spec: SyncSettingSpec = serde_json::from_value(manifest["spec"].clone()).unwrap();
         let find = |name: &str| vendors.get(name).and_then(|vendor| catalogue::find(vendor));
         if let (Some(source), Some(target)) = (find(&spec.source_ref.name), find(&spec.target_ref.name)) {
-            let problems = compile(&spec, &source.source_streams(), &target.target_streams()).err().unwrap_or_default();
+            let problems = compile(&spec, &source.streams(), &target.streams()).err().unwrap_or_default();
             let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
             assert!(texts.is_empty(), "{page}: {texts:#?}");
             checked += 1;
@@ -263,7 +263,7 @@ fn every_definition_that_is_shown_is_sound() {
 
 #[test]
 fn the_thirteen_attributes_of_the_vendors_own_integration_can_be_mapped_and_name_their_rights() {
-    let schema = &catalogue::find("personio-v2").unwrap().source_streams()["people"];
+    let schema = &catalogue::find("personio-v2").unwrap().streams()["people"];
     let page = read("docs/definitions.md");
     let section = page.split("\n### ").find(|part| part.starts_with("What can be mapped from Personio")).unwrap();
     let section = section.split("\n## ").next().unwrap();

@@ -71,7 +71,7 @@ impl World {
 
     /// Everything that one run needs.
     pub fn input(&self, type_: JobType, run_id: &str, attempt: i32) -> RunInput {
-        let source = self.provider(
+        let (source_request, source) = self.provider(
             "personio",
             "personio-v2",
             &[("api", self.personio.base_url())],
@@ -79,21 +79,23 @@ impl World {
         );
         let rest = self.travelperk.base_url();
         let endpoints = [("scim", self.travelperk.scim_url()), ("rest", rest)];
-        let target = self.provider("travelperk", "travelperk", &endpoints, &[("apiKey", "demo-key")]);
+        let (target_request, target) = self.provider("travelperk", "travelperk", &endpoints, &[("apiKey", "demo-key")]);
+        let systems = connect::systems((&source_request, &source.definition), (&target_request, &target.definition));
         let setting = connect::setting(&self.spec, &source.definition, &target.definition).expect("a valid setting");
         RunInput {
             scope: Self::scope(),
-            run_id: run_id.to_owned(),
+            run_id: run_id.into(),
             job: format!("travel-{run_id}"),
             attempt,
             type_,
             selector: Selector::default(),
             release: None,
+            undo: None,
             spec: self.spec.clone(),
             setting,
-            digest_key: connect::digest_key(&source.credentials, &target.credentials),
-            source: factory::source(source).expect("a source"),
-            target: factory::target(target).expect("a target"),
+            systems,
+            source: factory::system(source).expect("a source"),
+            target: factory::system(target).expect("a target"),
             records: self.records(),
             now: self.now,
             zone: TimeZone::get(&self.spec.time_zone).expect("a zone"),
@@ -106,7 +108,7 @@ impl World {
         vendor: &str,
         endpoints: &[(&str, String)],
         credentials: &[(&str, &str)],
-    ) -> factory::ProviderConfig {
+    ) -> (ProviderRequest, factory::ProviderConfig) {
         let definition = connect::definition(&DefinitionSource::Vendor(vendor.into())).expect("in the catalogue");
         let request = ProviderRequest {
             name: name.into(),
@@ -121,7 +123,8 @@ impl World {
         };
         let credentials: BTreeMap<String, Redacted<String>> =
             credentials.iter().map(|(key, value)| ((*key).to_owned(), Redacted::new((*value).to_owned()))).collect();
-        connect::provider(&request, definition, credentials, None)
+        let config = connect::provider(&request, definition, credentials, None);
+        (request, config)
     }
 
     /// One run of type Sync.
@@ -135,7 +138,7 @@ impl World {
     }
 
     pub async fn run_keys(&mut self, type_: JobType, keys: &[String]) -> Finished {
-        let selector = Selector { keys: keys.to_vec(), streams: vec!["people".into()] };
+        let selector = Selector { keys: keys.to_vec(), streams: vec!["people".into()], actions: Vec::new() };
         let input = RunInput { selector, ..self.next(type_) };
         go(&input).await
     }
@@ -159,7 +162,7 @@ impl World {
         let mut all = Vec::new();
         loop {
             let query = OutcomeQuery { offset: all.len() as u64, limit: 1000, ..OutcomeQuery::default() };
-            let page = self.records().outcomes(&self.last_run_id(), &query).await.expect("outcomes");
+            let page = self.records().outcomes(&self.last_run_id().into(), &query).await.expect("outcomes");
             if page.is_empty() {
                 return all;
             }
@@ -168,8 +171,11 @@ impl World {
     }
 
     pub async fn outcome(&self, key: &str) -> Outcome {
-        let found =
-            self.outcomes().await.into_iter().find(|outcome| outcome.stream == "people" && outcome.source_key == key);
+        let found = self
+            .outcomes()
+            .await
+            .into_iter()
+            .find(|outcome| outcome.stream == "people" && outcome.source_key.as_deref() == Some(key));
         found.unwrap_or_else(|| panic!("no outcome for {key}"))
     }
 

@@ -135,7 +135,7 @@ fn spec(arguments: &JobArguments, type_: RunType) -> Result<EmployeeSyncJobSpec,
             position + 1
         )));
     }
-    let selector = Selector { keys: arguments.keys.clone(), streams: arguments.streams.clone() };
+    let selector = Selector { keys: arguments.keys.clone(), streams: arguments.streams.clone(), actions: Vec::new() };
     Ok(EmployeeSyncJobSpec {
         setting_ref: LocalReference { name: arguments.setting.clone() },
         type_: type_.into(),

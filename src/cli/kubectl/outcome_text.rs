@@ -18,7 +18,6 @@ pub(super) fn records(outcomes: &[&Outcome]) -> String {
         let fields: Vec<String> = outcome
             .fields
             .expose()
-            .0
             .iter()
             .map(|(name, value)| {
                 let mark = if outcome.defaulted.contains(name) { " (default)" } else { "" };
@@ -48,7 +47,7 @@ pub(super) fn errors(outcomes: &[&Outcome]) -> String {
 fn head(outcome: &Outcome) -> Vec<String> {
     vec![
         printable(&outcome.stream),
-        printable(&outcome.source_key),
+        printable(outcome.source_key.as_deref().unwrap_or_default()),
         outcome.action.map_or_else(String::new, |action| format!("{action:?}")),
         format!("{:?}", outcome.result),
     ]
@@ -69,8 +68,8 @@ pub(super) fn explanation(run: &RunRecord, outcome: &Outcome) -> String {
     if let Some(target) = &outcome.target_id {
         lines.push(format!("  target   {}", printable(target)));
     }
-    if !outcome.fields.expose().0.is_empty() {
-        let names: Vec<&str> = outcome.fields.expose().0.keys().map(String::as_str).collect();
+    if !outcome.fields.expose().is_empty() {
+        let names: Vec<&str> = outcome.fields.expose().names().map(|name| name.as_str()).collect();
         lines.push(format!("  fields   {}", printable(&names.join(", "))));
     }
     lines.join("\n") + "\n"

@@ -17,6 +17,7 @@ use super::records_service::RecordsArguments;
 use super::run_lookup;
 use super::status_text;
 use crate::records::{Outcome, OutcomeQuery, OutcomeResult, Records, RunRecord};
+use rollcall_engine::names::SourceKey;
 
 /// Arguments of `records`.
 #[derive(Args, Debug)]
@@ -155,11 +156,12 @@ pub(super) async fn records(cluster: &Cluster, command: &RecordsCommand) -> Resu
     let run = run_lookup::find(cluster, &command.records, Some(&command.job), command.setting.as_deref()).await?;
     let query = OutcomeQuery {
         results: command.results.iter().map(|word| (*word).into()).collect(),
-        source_keys: command.keys.clone(),
+        source_keys: command.keys.iter().map(SourceKey::from).collect(),
         ..OutcomeQuery::default()
     };
     let outcomes = run_lookup::outcomes(cluster, &command.records, &run, &query).await?;
-    let is_wanted = |outcome: &&Outcome| command.streams.is_empty() || command.streams.contains(&outcome.stream);
+    let is_wanted =
+        |outcome: &&Outcome| command.streams.is_empty() || command.streams.iter().any(|name| *name == *outcome.stream);
     let shown: Vec<&Outcome> = outcomes.iter().filter(is_wanted).collect();
     outcome_text::announce_personal_data();
     if shown.is_empty() {
@@ -227,7 +229,7 @@ pub(super) async fn explain(cluster: &Cluster, command: &ExplainCommand) -> Resu
     let setting = cluster.setting(&command.setting).await?;
     let records = records_access::open(cluster, &command.records, run_lookup::scope(&setting)).await?;
     let runs = records.runs(command.runs).await?;
-    let query = OutcomeQuery { source_keys: vec![command.key.clone()], ..OutcomeQuery::default() };
+    let query = OutcomeQuery { source_keys: vec![command.key.as_str().into()], ..OutcomeQuery::default() };
     let mut found: Vec<(&RunRecord, Vec<Outcome>)> = Vec::new();
     for run in &runs {
         let outcomes = run_lookup::all(&records, &run.run_id, &query).await?;

@@ -10,6 +10,7 @@ use super::records_access;
 use super::records_service::RecordsArguments;
 use crate::records::{Outcome, OutcomeQuery, Records, RunRecord, Scope, StoreError};
 use rollcall_api::v1alpha1::{EmployeeSyncJob, JobType, SyncSetting};
+use rollcall_engine::names::RunId;
 
 /// Most outcomes that the service gives at once.
 const PAGE: u64 = 1000;
@@ -21,7 +22,7 @@ pub(super) struct Run {
     /// Whose records it belongs to.
     pub(super) scope: Scope,
     /// Its identity in the records store.
-    id: String,
+    id: RunId,
     /// Name of its job.
     pub(super) job: String,
 }
@@ -31,7 +32,7 @@ impl Run {
     pub(super) fn of(setting: &SyncSetting, job: &EmployeeSyncJob) -> Self {
         Self {
             scope: scope(setting),
-            id: job.metadata.uid.clone().unwrap_or_default(),
+            id: job.metadata.uid.clone().unwrap_or_default().into(),
             job: job.metadata.name.clone().unwrap_or_default(),
         }
     }
@@ -64,7 +65,7 @@ pub(super) async fn outcomes(
 /// All outcomes of a run, page by page.
 pub(super) async fn all(
     records: &impl Records,
-    run_id: &str,
+    run_id: &RunId,
     query: &OutcomeQuery,
 ) -> Result<Vec<Outcome>, StoreError> {
     let mut outcomes = Vec::new();

@@ -95,6 +95,7 @@ pub fn run_pod(run: &RunPod<'_>, defaults: &PodDefaults) -> Pod {
         type_: run.job.spec.type_,
         selector: run.job.spec.selector.clone().unwrap_or_default(),
         release: run.job.spec.release.clone(),
+        undo: run.job.spec.undo.clone(),
         setting: text(&run.setting.metadata.name),
         setting_uid: text(&run.setting.metadata.uid),
         setting_spec: run.setting.spec.clone(),
