@@ -129,7 +129,7 @@ async fn show_and_create_concern_the_selected_person_only() {
     assert_eq!((shown.result.code, shown.result.counts.considered), (204, 1));
     assert_eq!(world.writes(), []);
     let outcome = world.outcome(&key).await;
-    assert!(outcome.fields.expose().0.contains_key("userName"));
+    assert!(outcome.fields.expose().contains("userName"));
 
     let created = world.run_keys(JobType::Create, std::slice::from_ref(&key)).await;
 
@@ -143,7 +143,7 @@ async fn show_and_create_concern_the_selected_person_only() {
     world.run_keys(JobType::Show, std::slice::from_ref(&key)).await;
 
     let fields = world.outcome(&key).await.fields;
-    assert!(fields.expose().0.contains_key("userName"), "also what is in the target already is shown");
+    assert!(fields.expose().contains("userName"), "also what is in the target already is shown");
 }
 
 #[tokio::test(flavor = "multi_thread")]
