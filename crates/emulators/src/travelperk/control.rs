@@ -59,7 +59,7 @@ fn merge(fields: &mut Map<String, Value>, set: Map<String, Value>) {
     for (name, value) in set {
         match (fields.get_mut(&name), value) {
             (_, Value::Null) => {
-                fields.shift_remove(&name);
+                fields.remove(&name);
             }
             (Some(Value::Object(inner)), Value::Object(set)) => merge(inner, set),
             (_, value) => {

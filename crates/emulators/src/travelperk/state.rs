@@ -132,7 +132,7 @@ impl TravelPerkState {
         self.accounts.remove(&id).ok_or_else(|| gone(id))?;
         for account in self.accounts.values_mut().filter(|account| account.manager() == Some(id)) {
             if let Some(Value::Object(fields)) = account.fields.get_mut(ENTERPRISE) {
-                fields.shift_remove("manager");
+                fields.remove("manager");
             }
         }
         Ok(())
@@ -252,7 +252,7 @@ impl TravelPerkState {
         self.edit(id, |fields| {
             let entry = fields.entry(ENTERPRISE).or_insert_with(|| json!({}));
             if let (Some(entry), None) = (entry.as_object_mut(), name) {
-                entry.shift_remove("costCenter");
+                entry.remove("costCenter");
             } else {
                 entry["costCenter"] = json!(name);
             }

@@ -117,7 +117,7 @@ impl Change {
             let (parent, last) = split(path);
             match object.pointer_mut(parent).unwrap_or_else(|| panic!("there is no {path}")) {
                 Value::Object(fields) => {
-                    drop(fields.shift_remove(last).unwrap_or_else(|| panic!("there is no {path}")))
+                    drop(fields.remove(last).unwrap_or_else(|| panic!("there is no {path}")))
                 }
                 Value::Array(items) => drop(items.remove(last.parse().unwrap())),
                 other => panic!("{path} is in {other}"),
