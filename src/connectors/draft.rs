@@ -125,6 +125,16 @@ impl Draft {
         }
     }
 
+    /// The value of a field as it is known so far.
+    pub(crate) fn value(&self, name: &FieldName) -> Option<&Value> {
+        self.fields.get(name)
+    }
+
+    /// Whether the value of a field is unknown.
+    pub(crate) fn is_unknown(&self, name: &FieldName) -> bool {
+        self.unknown.iter().any(|(unknown, _)| unknown == name)
+    }
+
     /// Gives the identifier that a field was taken as its name.
     pub(crate) fn rename(&mut self, name: &FieldName, named: impl FnOnce(&str) -> Result<String, String>) {
         let Some(Value::String(id)) = self.fields.get(name) else { return };

@@ -11,6 +11,8 @@ use rollcall_engine::names::{FieldName, RowId, StreamName};
 
 mod by_identifier;
 mod draft;
+#[cfg(test)]
+mod emulator_tests;
 mod error;
 pub mod factory;
 mod http;

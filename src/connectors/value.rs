@@ -63,8 +63,25 @@ pub(crate) fn identifier(value: &Value) -> Option<String> {
 
 /// Whether a value that was found is the one that was looked for.
 pub(crate) fn is_same(field: &FieldSchema, found: Option<&Value>, wanted: &str) -> bool {
-    let Some(found) = found.and_then(Value::as_str) else { return false };
-    if field.case_exact { found == wanted } else { found.to_lowercase() == wanted.to_lowercase() }
+    found.is_some_and(|found| has_text(found, wanted, field.case_exact))
+}
+
+/// Whether a value, or an element of a list, is written like this. Numbers are compared by size.
+pub(crate) fn has_text(found: &Value, wanted: &str, case_exact: bool) -> bool {
+    match found {
+        Value::String(text) if case_exact => text == wanted,
+        Value::String(text) => text.to_lowercase() == wanted.to_lowercase(),
+        Value::Number(number) if number.to_string() == wanted => true,
+        // Whole numbers beyond 2^53 are not told apart by their size as a double.
+        Value::Number(number) if number.is_f64() => number.as_f64() == wanted.trim().parse().ok(),
+        Value::Number(number) => wanted
+            .trim()
+            .parse()
+            .is_ok_and(|wanted: f64| wanted.fract() == 0.0 && format!("{wanted:.0}") == number.to_string()),
+        Value::Bool(flag) => boolean(wanted) == Some(*flag),
+        Value::Array(items) => items.iter().any(|item| has_text(item, wanted, case_exact)),
+        Value::Null | Value::Object(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -96,5 +113,35 @@ mod tests {
         for (type_, value, expected) in cases {
             assert_eq!(normalise(type_, &value), expected, "{type_:?} {value}");
         }
+    }
+
+    #[test]
+    fn a_value_is_found_by_its_text_whatever_its_type() {
+        let exact = FieldSchema::default();
+        let folded = FieldSchema { case_exact: false, ..FieldSchema::default() };
+        for (found, wanted) in [
+            (json!("a"), "a"),
+            (json!(5), "5"),
+            (json!(5), "5.0"),
+            (json!(5.0), "5"),
+            (json!(38.5), "38.50"),
+            (json!(9_007_199_254_740_993_i64), "9007199254740993"),
+            (json!(true), "True"),
+            (json!(["x", "a"]), "a"),
+        ] {
+            assert!(is_same(&exact, Some(&found), wanted), "{found} {wanted}");
+        }
+        for (found, wanted) in [
+            (json!("a"), "A"),
+            (json!(5), "6"),
+            (json!(5), "5.5"),
+            (json!(5), ""),
+            (json!(9_007_199_254_740_992_i64), "9007199254740993.5"),
+            (json!(null), ""),
+            (json!([]), "a"),
+        ] {
+            assert!(!is_same(&exact, Some(&found), wanted), "{found} {wanted}");
+        }
+        assert!(is_same(&folded, Some(&json!("ÄB")), "äb") && !is_same(&folded, None, ""));
     }
 }

@@ -6,7 +6,7 @@ use ring::hmac;
 use rollcall_engine::hexadecimal;
 use rollcall_engine::model::{Claim, Claimed, Entry, Fields, Line, Operation, Write, WriteState};
 use rollcall_engine::names::{FieldName, RowId, Side, SourceKey, StreamName, TargetId};
-use rollcall_engine::plan::match_values_of;
+use rollcall_engine::plan::match_keys_of;
 use rollcall_engine::redacted::Redacted;
 
 use super::failure::RunFailure;
@@ -119,14 +119,13 @@ fn claims(
     if at == Side::Source {
         return Vec::new();
     }
-    let (values, _) = match_values_of(&input.setting, stream, fields);
-    let claim = |(field, value): (FieldName, String)| Claim {
+    let claim = |(field, value): (String, String)| Claim {
         system: input.system_id(at).clone(),
         stream: stream.clone(),
-        what: Claimed::Value { field: field.to_string(), value: Redacted::new(value.trim().to_lowercase()) },
+        what: Claimed::Value { field, value: Redacted::new(value) },
         pair: pair.clone(),
     };
-    values.into_iter().map(claim).collect()
+    match_keys_of(&input.setting, stream, fields).into_iter().map(claim).collect()
 }
 
 const fn word(operation: Operation) -> &'static str {

@@ -214,7 +214,8 @@ async fn look_up(
     let pages = usize::try_from(read.read(follower).pages).unwrap_or(usize::MAX);
     let by_position = read.read(follower).proof == ReadProof::ByPosition;
     let needs_list = open.iter().any(|question| question.needs_list);
-    if by_position && (needs_list || requests > pages.saturating_mul(2)) {
+    let is_selected = read.read(follower).proof == ReadProof::Selected;
+    if (by_position && (needs_list || requests > pages.saturating_mul(2))) || (is_selected && needs_list) {
         return read_again(input, stream, read, progress).await;
     }
     let answers: Vec<(RowId, Option<Vec<Row>>)> = futures::stream::iter(open)
@@ -225,7 +226,9 @@ async fn look_up(
         .buffer_unordered(LOOKUPS_AT_ONCE)
         .try_collect()
         .await?;
-    if by_position && answers.iter().any(|(_, found)| found.is_none()) {
+    // What filters do not answer, the whole list does.
+    let can_be_listed = by_position || read.read(follower).proof == ReadProof::Selected;
+    if can_be_listed && answers.iter().any(|(_, found)| found.is_none()) {
         return read_again(input, stream, read, progress).await;
     }
     for (record, found) in answers {

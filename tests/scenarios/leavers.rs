@@ -77,7 +77,7 @@ async fn when_forty_percent_vanish_removals_are_held_and_joiners_created() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_of_a_plan_that_has_changed_applies_nothing() {
+async fn an_approval_applies_the_lines_that_were_proposed_and_leaves_new_ones_held() {
     let mut world = World::with(people(200)).await;
     world.run().await;
     world.personio.state().people.remove_some(60, 11);
@@ -87,8 +87,14 @@ async fn an_approval_of_a_plan_that_has_changed_applies_nothing() {
 
     let released = world.release(&held.digest).await;
 
-    assert_eq!(released.result.reason, "PlanChanged");
-    assert_ne!(released.result.held.unwrap().digest, held.digest);
+    assert_eq!((released.exit, released.result.code), (ExitCode::Held, 200), "{:?}", released.result);
+    assert_eq!(released.result.counts.disabled, held.disable);
+    let left = released.result.held.unwrap();
+    assert_ne!(left.digest, held.digest);
+    assert_eq!(left.disable, released.result.counts.held);
+    world.reset();
+    let replayed = world.release(&held.digest).await;
+    assert_eq!(replayed.result.reason, "ApprovalUsed");
     assert_eq!(world.writes(), []);
 }
 

@@ -14,7 +14,7 @@ use crate::connectors::{ConnectorError, ErrorKind, Found, Known, Progress, Thoro
 use rollcall_api::reasons;
 use rollcall_engine::definitions::schema::StreamSchema;
 use rollcall_engine::definitions::{KeyFilter, Request, RequestPurpose, RestStream};
-use rollcall_engine::model::{Read, ReadProof};
+use rollcall_engine::model::{Read, ReadProof, Row};
 use rollcall_engine::names::{FieldName, RowId};
 
 /// One stream of a system.
@@ -96,16 +96,22 @@ impl RestConnector<'_> {
             return Ok(Found::NotAnswered);
         };
         let wanted = [wanted, std::slice::from_ref(field)].concat();
-        let read = self.read(&wanted, Thoroughness::Proven, &|_, _| {}).await?;
-        if !read.proof.is_complete() || read.rows.iter().any(|row| row.is_unknown(field)) {
+        let wanted = draft::wanted(self.schema, &self.stream.values, &wanted)?;
+        let Listing { rows, proof, .. } = self.list(&wanted, Thoroughness::Proven, &|_, _| {}).await?;
+        // Where the list itself has the value, only rows that can be the one are completed.
+        let is_own = self.stream.values.get(field).is_some_and(|rule| rule.from.is_none() && rule.lookup.is_none());
+        let may_be = |draft: &Draft| !is_own || draft.is_unknown(field) || is_same(schema, draft.value(field), value);
+        let drafts = rows.into_values().filter(may_be).collect();
+        let rows = complete(self.client, self.stream, &wanted, drafts, &|_, _| {}).await?;
+        if !proof.is_complete() || rows.iter().any(|row| row.is_unknown(field)) {
             return Err(ConnectorError::new(
                 ErrorKind::Transient,
                 reasons::READ_INCOMPLETE,
                 format!("{}: the list that was searched by {field} was not read whole", self.route()),
             ));
         }
-        let is_it = |row: &rollcall_engine::model::Row| is_same(schema, row.values().get(field), value);
-        Ok(Found::Rows(read.rows.into_iter().filter(is_it).collect()))
+        let is_it = |row: &Row| is_same(schema, row.values().get(field), value);
+        Ok(Found::Rows(rows.into_iter().filter(is_it).collect()))
     }
 
     async fn list(

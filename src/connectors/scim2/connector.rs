@@ -12,7 +12,7 @@ use crate::connectors::draft::{self, Field};
 use crate::connectors::http::{Answer, Call, Client};
 use crate::connectors::listing::{self, Listing};
 use crate::connectors::pages::{Query, invalid};
-use crate::connectors::value::is_same;
+use crate::connectors::value::{has_text, is_same};
 use crate::connectors::{ConnectorError, ErrorKind, Found, Known, Progress, Thoroughness};
 use rollcall_api::reasons;
 use rollcall_engine::definitions::schema::StreamSchema;
@@ -91,8 +91,7 @@ impl ScimConnector<'_> {
             Err(error) => return Err(error.of_a_list()),
         };
         let is_other = |row: &Row| {
-            let found = row.values().get(field).and_then(Value::as_str);
-            !row.is_unknown(field) && found.is_none_or(|found| found.to_lowercase() != value.to_lowercase())
+            !row.is_unknown(field) && row.values().get(field).is_none_or(|found| !has_text(found, value, false))
         };
         if listing.rows.values().any(is_other) {
             tracing::debug!(route = self.route(), %field, "the server does not filter");

@@ -97,7 +97,7 @@ fn object(value: &mut Value) -> Result<&mut Fields, ScimError> {
 
 fn extension(fields: &mut Fields, op: Op, urn: &'static str, value: Value) -> Result<(), ScimError> {
     if op == Op::Remove {
-        fields.shift_remove(urn);
+        fields.remove(urn);
         return Ok(());
     }
     let Value::Object(values) = value else {
@@ -113,7 +113,7 @@ fn extension(fields: &mut Fields, op: Op, urn: &'static str, value: Value) -> Re
 
 fn set(fields: &mut Fields, op: Op, name: &str, value: Value) {
     if op == Op::Remove {
-        fields.shift_remove(name);
+        fields.remove(name);
     } else {
         fields.insert(name.to_owned(), value);
     }
@@ -131,11 +131,11 @@ fn list(value: Value) -> Vec<Value> {
 fn whole(fields: &mut Fields, op: Op, attribute: &Attribute, value: Value) -> Result<(), ScimError> {
     let name = attribute.name.as_str();
     if op == Op::Remove {
-        fields.shift_remove(name);
+        fields.remove(name);
     } else if attribute.multi_valued {
         let mut items = list(value);
         if op == Op::Add {
-            let mut all = fields.shift_remove(name).map(list).unwrap_or_default();
+            let mut all = fields.remove(name).map(list).unwrap_or_default();
             items.retain(|item| !all.contains(item));
             all.extend(items);
             items = all;

@@ -124,5 +124,5 @@ fn complete(attribute: &mut Value, options: &TravelPerkOptions) {
 /// Takes a field out of an object, whatever the case of its name.
 pub fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
     let key = object.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
-    object.shift_remove(&key)
+    object.remove(&key)
 }

@@ -168,7 +168,7 @@ impl TravelPerkState {
         self.accounts.remove(&id).ok_or_else(|| gone(id))?;
         for account in self.accounts.values_mut().filter(|account| account.manager() == Some(id)) {
             if let Some(Value::Object(fields)) = account.fields.get_mut(ENTERPRISE) {
-                fields.shift_remove("manager");
+                fields.remove("manager");
             }
         }
         Ok(())
@@ -289,7 +289,7 @@ impl TravelPerkState {
         self.edit(id, |fields| {
             let entry = fields.entry(ENTERPRISE).or_insert_with(|| json!({}));
             if let (Some(entry), None) = (entry.as_object_mut(), name) {
-                entry.shift_remove("costCenter");
+                entry.remove("costCenter");
             } else {
                 entry["costCenter"] = json!(name);
             }
@@ -302,7 +302,7 @@ pub(super) fn merge(fields: &mut Fields, set: Fields) {
     for (name, value) in set {
         match (fields.get_mut(&name), value) {
             (_, Value::Null) => {
-                fields.shift_remove(&name);
+                fields.remove(&name);
             }
             (Some(Value::Object(inner)), Value::Object(set)) => merge(inner, set),
             (_, value) => {

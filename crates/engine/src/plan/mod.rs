@@ -33,7 +33,7 @@ use rollcall_api::v1alpha1::{OnGone, SyncMode};
 
 pub use approval::Approved;
 pub use input::{PlanInput, StreamInput, end};
-pub use projection::{match_values_of, projection};
+pub use projection::{match_keys_of, match_values_of, projection};
 pub use terms::Terms;
 pub use undo::{UndoInput, undo};
 

@@ -1,5 +1,6 @@
 //! What a record is mapped to: for jobs that show it, and for looking a record up before it is created.
 
+use super::keys::{self, Key};
 use super::mapping::Mapped;
 use super::work::forward;
 use crate::compile::CompiledSetting;
@@ -19,6 +20,21 @@ pub fn projection(setting: &CompiledSetting, stream: &str, row: &Row) -> Fields 
         _ => None,
     });
     values.collect()
+}
+
+/// What a record with these values on the target is found by, in the form in which values are compared: one key for each
+/// match rule that has a value, with the names of its fields.
+pub fn match_keys_of(setting: &CompiledSetting, stream: &str, fields: &Fields) -> Vec<(String, String)> {
+    let Some(stream) = setting.stream(stream) else { return Vec::new() };
+    let row = Row { id: "".into(), parent: None, active: true, fields: fields.clone().into(), fault: None };
+    let keys = stream.match_rules.iter().filter_map(|rule| match keys::of_target(rule, stream, &row) {
+        Key::Value(value) => {
+            let names = rule.fields.iter().filter_map(|index| stream.fields.get(*index));
+            Some((names.map(|field| field.to.as_str()).collect::<Vec<_>>().join("+"), value))
+        }
+        Key::None | Key::Unknown | Key::Failed(_) => None,
+    });
+    keys.collect()
 }
 
 /// What a record that is about to be created on the target with these values can be looked up by, one for each match

@@ -116,9 +116,7 @@ impl Change {
         for path in &self.unset {
             let (parent, last) = split(path);
             match object.pointer_mut(parent).unwrap_or_else(|| panic!("there is no {path}")) {
-                Value::Object(fields) => {
-                    drop(fields.shift_remove(last).unwrap_or_else(|| panic!("there is no {path}")))
-                }
+                Value::Object(fields) => drop(fields.remove(last).unwrap_or_else(|| panic!("there is no {path}"))),
                 Value::Array(items) => drop(items.remove(last.parse().unwrap())),
                 other => panic!("{path} is in {other}"),
             }

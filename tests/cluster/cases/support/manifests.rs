@@ -44,7 +44,7 @@ pub(crate) fn secrets([client_secret, api_key]: [&str; 2]) -> Vec<k8s_openapi::a
 pub(crate) fn setting(changes: &Value) -> SyncSetting {
     let mut setting = documents("setting.yaml").remove(0);
     let spec = setting["spec"].as_object_mut().unwrap();
-    spec.shift_remove("schedule");
+    spec.remove("schedule");
     spec.extend(changes.as_object().cloned().unwrap_or_default());
     serde_json::from_value(setting).unwrap()
 }
