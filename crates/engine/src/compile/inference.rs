@@ -112,8 +112,8 @@ impl Reader<'_> {
                 Shape::of(Kind::Bool)
             }
             Node::Negate(operand) => self.negate(operand),
-            Node::And(parts) => self.both(&**parts, "&&"),
-            Node::Or(parts) => self.both(&**parts, "||"),
+            Node::And(parts) => self.both(parts, "&&"),
+            Node::Or(parts) => self.both(parts, "||"),
             Node::Conditional(parts) => {
                 let [condition, one, two] = &**parts;
                 let condition = self.value(condition);

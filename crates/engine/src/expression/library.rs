@@ -4,7 +4,7 @@ use super::budget::{Budget, CASE_GROWTH, COMPILE_PATTERN_BYTES, COMPILE_PATTERN_
 use super::failure::Failure;
 use super::functions::{Function, Signature};
 use super::pattern::Pattern;
-use super::value::{List, Value};
+use super::value::Value;
 use super::{text, time};
 
 /// Calls a function. For a member function the first value is what it is called on.
@@ -154,9 +154,4 @@ pub(super) fn wrong_kind(name: &str, arguments: &[Value<'_>]) -> Failure {
 /// Bytes that small or capital letters may take.
 pub(super) fn cased(bytes: usize) -> u64 {
     amount(bytes).saturating_mul(CASE_GROWTH)
-}
-
-/// An empty list of texts, to be filled by `split`.
-pub(super) fn list_of<'v>(parts: Vec<Value<'v>>) -> Value<'v> {
-    Value::List(List::Made(parts.into()))
 }

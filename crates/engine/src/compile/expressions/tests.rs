@@ -129,7 +129,7 @@ fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
 
 /// What is wrong with each of many, all at once.
 #[track_caller]
-fn assert_none(wrong: Vec<String>) {
+fn assert_none(wrong: &[String]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -148,7 +148,7 @@ fn the_check_of_every_hostile_expression_ends_with_what_is_wrong_and_where() {
             wrong.push(format!("{}: after {took:?} {problems:?}", hostile.name));
         }
     }
-    assert_none(wrong);
+    assert_none(&wrong);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn every_hostile_expression_ends_within_its_budget_whatever_the_record_is() {
             }
         }
     }
-    assert_none(wrong);
+    assert_none(&wrong);
 }
 
 /// Texts that just fit into the budget, so that all of it is spent on patterns that cost most for what they are.
@@ -204,7 +204,7 @@ fn everyday_expressions_are_accepted_and_give_what_they_should() {
             wrong.push(format!("{text}: {given:?} {problems:?}"));
         }
     }
-    assert_none(wrong);
+    assert_none(&wrong);
 }
 
 #[test]
