@@ -111,3 +111,6 @@ fn too_costly(cost: Cost) -> Option<String> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use super::kinds::{Kind, Kinds};
 use super::suggest::suggestion;
 use crate::definitions::schema::StreamSchema;
 use crate::expression::Mistake;
-use crate::expression::budget::{Cost, PATTERN_STEPS_PER_BYTE};
+use crate::expression::budget::Cost;
 use crate::expression::syntax::{Act, Loop, Node};
 use crate::names::FieldName;
 use shape::Shape;
@@ -81,7 +81,8 @@ impl Reader<'_> {
         let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
         let names = self.schema.fields.keys().filter_map(|name| name.strip_prefix(prefix.as_str()));
         let entries: BTreeSet<&str> = names.map(|name| name.split('.').next().unwrap_or(name)).collect();
-        Shape::part(path, u64::try_from(entries.len()).unwrap_or(u64::MAX))
+        let longest = entries.iter().map(|name| size(name.len())).max().unwrap_or_default();
+        Shape::part(path, size(entries.len()), longest)
     }
 
     fn read(&mut self, node: &Node) -> Shape {
@@ -111,8 +112,8 @@ impl Reader<'_> {
                 Shape::of(Kind::Bool)
             }
             Node::Negate(operand) => self.negate(operand),
-            Node::And(parts) => self.both(&**parts, "&&"),
-            Node::Or(parts) => self.both(&**parts, "||"),
+            Node::And(parts) => self.both(parts, "&&"),
+            Node::Or(parts) => self.both(parts, "||"),
             Node::Conditional(parts) => {
                 let [condition, one, two] = &**parts;
                 let condition = self.value(condition);
@@ -125,10 +126,10 @@ impl Reader<'_> {
                 self.binary(*operator, &one, &two)
             }
             Node::Call(signature, arguments) => self.call(signature, arguments),
-            Node::Matches(operand, _) => {
+            Node::Matches(operand, pattern) => {
                 let subject = self.value(operand);
                 self.expect_text(&subject, "matches");
-                self.findings.cost.step(subject.bytes.saturating_mul(PATTERN_STEPS_PER_BYTE));
+                self.findings.cost.step(subject.bytes.saturating_mul(pattern.steps_per_byte));
                 Shape::of(Kind::Bool)
             }
             Node::Loop(part) => self.repeat(part),

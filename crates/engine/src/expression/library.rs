@@ -1,14 +1,11 @@
 //! What functions do. Each takes what it needs from the budget before it asks for memory.
 
-use regex::Regex;
-
-use super::budget::{
-    Budget, CASE_GROWTH, COMPILE_PATTERN_BYTES, COMPILE_PATTERN_STEPS, PATTERN_STEPS_PER_BYTE, amount,
-};
+use super::budget::{Budget, CASE_GROWTH, COMPILE_PATTERN_BYTES, COMPILE_PATTERN_STEPS, amount};
 use super::failure::Failure;
 use super::functions::{Function, Signature};
-use super::value::{List, Value};
-use super::{text, time, translate};
+use super::pattern::Pattern;
+use super::value::Value;
+use super::{text, time};
 
 /// Calls a function. For a member function the first value is what it is called on.
 pub(super) fn call<'v>(
@@ -50,7 +47,7 @@ pub(super) fn call<'v>(
             budget.allocate(COMPILE_PATTERN_BYTES)?;
             // The text of the pattern comes from the row: it is not repeated.
             let wrong = |_| Failure::function(name, "the pattern cannot be read, or is too large");
-            matches(subject, &translate::pattern(pattern.as_str()).map_err(wrong)?, budget)
+            matches(subject, &Pattern::compile(pattern.as_str()).map_err(wrong)?, budget)
         }
         (function, [Value::Text(subject), rest @ ..]) => text::call(function, name, subject, rest, budget),
         _ => Err(wrong_kind(name, arguments)),
@@ -58,13 +55,10 @@ pub(super) fn call<'v>(
 }
 
 /// A text against a compiled pattern.
-pub(super) fn matches<'v>(subject: &Value<'v>, pattern: &Regex, budget: &mut Budget) -> Result<Value<'v>, Failure> {
+pub(super) fn matches<'v>(subject: &Value<'v>, pattern: &Pattern, budget: &mut Budget) -> Result<Value<'v>, Failure> {
     match subject {
         Value::Null => Ok(Value::Bool(false)),
-        Value::Text(subject) => {
-            budget.step(amount(subject.as_str().len()).saturating_mul(PATTERN_STEPS_PER_BYTE))?;
-            Ok(Value::Bool(pattern.is_match(subject.as_str())))
-        }
+        Value::Text(subject) => pattern.is_match(subject.as_str(), budget).map(Value::Bool),
         other => Err(wrong_kind("matches", std::slice::from_ref(other))),
     }
 }
@@ -160,9 +154,4 @@ pub(super) fn wrong_kind(name: &str, arguments: &[Value<'_>]) -> Failure {
 /// Bytes that small or capital letters may take.
 pub(super) fn cased(bytes: usize) -> u64 {
     amount(bytes).saturating_mul(CASE_GROWTH)
-}
-
-/// An empty list of texts, to be filled by `split`.
-pub(super) fn list_of<'v>(parts: Vec<Value<'v>>) -> Value<'v> {
-    Value::List(List::Made(parts.into()))
 }

@@ -17,8 +17,6 @@ pub(crate) const MOST_NESTED_MACROS: usize = 3;
 pub(crate) const MOST_MACROS: usize = 12;
 /// Most patterns that are kept compiled.
 pub(crate) const MOST_PATTERNS: usize = 16;
-/// Most bytes of a compiled pattern.
-pub(crate) const MOST_PATTERN_BYTES: usize = 128 * 1024;
 
 /// Refuses a text that is too long or too deep to be parsed.
 pub(super) fn check(text: &str) -> Result<(), Mistake> {
@@ -44,35 +42,38 @@ pub(super) fn check(text: &str) -> Result<(), Mistake> {
     }
 }
 
-/// One pair of brackets, or the whole text.
+/// One pair of brackets, or the whole text. Heights are those of the tree that it becomes.
 #[derive(Default)]
 struct Level {
-    /// `?` since the last comma.
-    conditions: usize,
-    /// Binary operators since the last `&&`, `||`, `?`, `:` or comma.
-    operators: usize,
     /// Height of the operand that is being read: unary operators, dots, and brackets with what is in them.
     operand: usize,
-    /// Height of the highest operand before it.
+    /// Binary operators since the last `&&`, `||`, `?`, `:` or comma, and the highest operand of theirs.
+    operators: usize,
+    highest_operand: usize,
+    /// `?` since the last comma, and the highest chain of operators beside them.
+    conditions: usize,
+    highest_chain: usize,
+    /// What is highest between commas.
     highest: usize,
 }
 
 impl Level {
-    fn height(&self) -> usize {
-        self.conditions + self.operators + self.operand.max(self.highest)
+    fn chain(&self) -> usize {
+        self.operators + self.operand.max(self.highest_operand)
     }
 
-    /// An operand is at its end.
+    fn height(&self) -> usize {
+        self.highest.max(self.conditions + self.highest_chain.max(self.chain()))
+    }
+
     fn close_operand(&mut self) {
-        self.highest = self.highest.max(self.operand);
+        self.highest_operand = self.highest_operand.max(self.operand);
         self.operand = 0;
     }
 
-    /// A chain of operators is at its end: its height counts as that of an operand.
     fn close_chain(&mut self) {
-        self.close_operand();
-        self.highest += self.operators;
-        self.operators = 0;
+        self.highest_chain = self.highest_chain.max(self.chain());
+        (self.operand, self.operators, self.highest_operand) = (0, 0, 0);
     }
 }
 
@@ -100,9 +101,7 @@ fn too_deep(tokens: &[(Token, usize)]) -> Option<usize> {
                 level.conditions += 1;
             }
             Token::Comma => {
-                level.close_chain();
-                level.highest += level.conditions;
-                level.conditions = 0;
+                level = Level { highest: level.height(), ..Level::default() };
             }
         }
         let around: usize = outer.iter().map(|level| level.conditions + level.operators + 1).sum();
@@ -111,4 +110,96 @@ fn too_deep(tokens: &[(Token, usize)]) -> Option<usize> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::expression::{Expression, Variable};
+
+    fn is_refused(text: &str) -> bool {
+        check(text).is_err()
+    }
+
+    #[test]
+    fn everyday_lengths_and_depths_are_allowed() {
+        let alternatives = vec!["source.type == 'X'"; 150].join(" || ");
+        let sum = vec!["source.a"; 30].join(" + ");
+        let codes: Vec<String> = (0..30).map(|code| format!("source.a == '{code}' ? '{code}' : ")).collect();
+        for text in [alternatives, sum, codes.concat() + "''", format!("{}1{}", "(".repeat(30), ")".repeat(30))] {
+            assert!(!is_refused(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_told_before_brackets_are_closed_and_after() {
+        assert!(is_refused(&format!("1{} + {}", " + 1".repeat(20), "(".repeat(20))));
+        assert!(is_refused(&format!("({}1{}){}", "(".repeat(20), ")".repeat(20), " + 1".repeat(20))));
+    }
+
+    /// What an expression is made of, to be put together in any order.
+    fn part() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![
+            "(",
+            ")",
+            "[",
+            "]",
+            "{",
+            "}",
+            "-",
+            "!",
+            "+",
+            "*",
+            "<",
+            "==",
+            "&&",
+            "||",
+            "?",
+            ":",
+            ",",
+            ".",
+            " in ",
+            "a",
+            "1",
+            "'",
+            "\"",
+            "'''",
+            "\\",
+            "r'",
+            "//",
+            "\n",
+            "1.5",
+            "source.a",
+            "'x'",
+            "x.map(a, ",
+            "lower(",
+            "0x",
+            "e1",
+            "é",
+        ])
+    }
+
+    proptest! {
+        /// The thread of a test has two megabytes of stack, like the threads of the operator: an overflow ends the
+        /// test.
+        #[test]
+        fn whatever_is_put_together_ends(parts in prop::collection::vec(part(), 0..200), times in 1_usize..400) {
+            let text = parts.concat();
+            let _ = Expression::compile(&text, Variable::Source);
+            let repeated: String = text.chars().take(12).collect::<String>().repeat(times);
+            let _ = Expression::compile(&repeated, Variable::Source);
+        }
+
+        #[test]
+        fn whatever_nests_up_to_the_limit_is_read(opening in prop::sample::select(vec![
+            ("(", ")"), ("[", "]"), ("-(", ")"), ("!(", ")"), ("true ? 1 : (", ")"), ("1 + ", ""), ("lower(", ")"),
+            ("1 < ", ""), ("{'a': ", "}"), ("true ? 1 : ", ""),
+        ]), depth in 0_usize..60) {
+            let text = format!("{}source.a{}", opening.0.repeat(depth), opening.1.repeat(depth));
+            let is_read = Expression::compile(&text, Variable::Source).is_ok();
+            prop_assert_eq!(is_read, !is_refused(&text));
+        }
+    }
 }

@@ -28,6 +28,7 @@ mod lexer;
 mod library;
 pub(crate) mod limits;
 mod operate;
+pub(crate) mod pattern;
 pub(crate) mod syntax;
 mod text;
 mod time;
@@ -111,6 +112,15 @@ impl Expression {
     /// Evaluates it for the row of `context`, within the budget of one evaluation.
     pub(crate) fn evaluate(&self, context: &Context<'_>) -> Result<Json, EvaluationError> {
         self.evaluate_within(context, &mut Budget::default())
+    }
+
+    /// What an evaluation takes from its budget.
+    #[cfg(test)]
+    pub(crate) fn taken(&self, context: &Context<'_>) -> Budget {
+        let whole = Budget::default();
+        let mut left = whole;
+        let _ = self.evaluate_within(context, &mut left);
+        Budget { steps: whole.steps - left.steps, bytes: whole.bytes - left.bytes }
     }
 
     fn evaluate_within(&self, context: &Context<'_>, budget: &mut Budget) -> Result<Json, EvaluationError> {

@@ -2,9 +2,9 @@
 //! called as it has to be, every macro a loop over one list. What the tree cannot hold is a [`Mistake`].
 
 use cel::common::ast::operators;
-use regex::Regex;
 
 use super::functions::Signature;
+use super::pattern::Pattern;
 use crate::compile::kinds::Kind;
 
 /// One node of the tree.
@@ -33,7 +33,7 @@ pub(crate) enum Node {
     Binary(Operator, Box<[Node; 2]>),
     Call(&'static Signature, Vec<Node>),
     /// A text against a pattern that is written in quotes.
-    Matches(Box<Node>, Regex),
+    Matches(Box<Node>, Pattern),
     Loop(Box<Loop>),
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Expression, Variable, View, clauses};
+use super::budget::Budget;
+use super::{EvaluationError, Expression, Variable, View, clauses};
 use crate::definitions::schema::{FieldSchema, FieldType, StreamSchema};
 use crate::model::Fields;
 
@@ -118,4 +119,25 @@ fn a_field_that_the_row_does_not_have_reads_as_null() {
     let view = View::new(&schema, schema.fields.keys());
     let expression = Expression::compile("source.employment.type == null", Variable::Source).unwrap();
     assert_eq!(expression.evaluate(&view.context(&Fields::new())), Ok(json!(true)));
+}
+
+#[test]
+fn a_budget_that_is_exceeded_is_not_taken_for_an_error_that_another_part_decides() {
+    let schema = schema();
+    let view = View::new(&schema, schema.fields.keys());
+    let fields = row();
+    let context = view.context(&fields);
+    for text in ["source.name + 'x' == '' || true", "[1, 2].all(n, n == 2 && source.name + 'x' != '')"] {
+        let expression = Expression::compile(text, Variable::Source).unwrap();
+        assert!(expression.evaluate_within(&context, &mut Budget::default()).is_ok());
+        let mut few_steps = Budget { steps: 3, ..Budget::default() };
+        assert_eq!(expression.evaluate_within(&context, &mut few_steps), Err(EvaluationError::OutOfSteps));
+        let mut few_bytes = Budget { bytes: 3, ..Budget::default() };
+        assert_eq!(expression.evaluate_within(&context, &mut few_bytes), Err(EvaluationError::OutOfBytes));
+    }
+}
+
+#[test]
+fn an_element_takes_no_more_memory_than_is_charged_for_it() {
+    assert!(size_of::<super::value::Value<'_>>() <= usize::try_from(super::budget::ELEMENT).unwrap());
 }

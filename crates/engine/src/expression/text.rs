@@ -3,7 +3,7 @@
 use super::budget::{Budget, TEXT_OVERHEAD, amount};
 use super::failure::Failure;
 use super::functions::Function;
-use super::library::{cased, list_of, wrong_kind};
+use super::library::{cased, wrong_kind};
 use super::value::{List, Text, Value};
 
 /// Calls a member of a text, or a function whose first value is a text.
@@ -131,7 +131,7 @@ fn split<'v>(on: &str, separator: &str, most: i64, budget: &mut Budget) -> Resul
     let count = amount(parts().count());
     budget.elements(count)?;
     budget.allocate(count.saturating_mul(TEXT_OVERHEAD).saturating_add(amount(on.len())))?;
-    Ok(list_of(parts().map(Value::made).collect()))
+    Ok(Value::List(List::Made(parts().map(Value::made).collect())))
 }
 
 /// Characters as texts; the last of `most` has the rest.

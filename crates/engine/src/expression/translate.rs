@@ -2,10 +2,10 @@
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, LiteralValue, operators};
-use regex::{Regex, RegexBuilder};
 
 use super::functions::{Function, SIGNATURES, Signature};
-use super::limits::{MOST_MACROS, MOST_NESTED_MACROS, MOST_PATTERN_BYTES, MOST_PATTERNS};
+use super::limits::{MOST_MACROS, MOST_NESTED_MACROS, MOST_PATTERNS};
+use super::pattern::Pattern;
 use super::syntax::{Act, Loop, Node, Operator};
 use super::{Mistake, Variable};
 use crate::compile::kinds::Kind;
@@ -209,7 +209,7 @@ impl Translator {
             let rule = format!("it has more than {MOST_PATTERNS} patterns");
             return self.mistake(rule, "join them in one with |");
         }
-        match pattern(text) {
+        match Pattern::compile(text) {
             Ok(pattern) => Node::Matches(Box::new(arguments.swap_remove(0)), pattern),
             Err(Mistake { rule, remedy }) => self.mistake(rule, remedy),
         }
@@ -244,22 +244,4 @@ impl Translator {
         };
         Node::Loop(Box::new(Loop { over, act }))
     }
-}
-
-/// Compiles a pattern.
-pub(super) fn pattern(text: &str) -> Result<Regex, Mistake> {
-    let compiled = RegexBuilder::new(text).size_limit(MOST_PATTERN_BYTES).dfa_size_limit(MOST_PATTERN_BYTES).build();
-    compiled.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => Mistake {
-            rule: format!("a pattern needs more than {} KiB when it is compiled", MOST_PATTERN_BYTES / 1024),
-            remedy: "write smaller repetitions, and [0-9A-Za-z_] instead of \\w".into(),
-        },
-        error => Mistake {
-            rule: format!(
-                "a pattern cannot be read: {}",
-                error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
-            ),
-            remedy: "correct the pattern".into(),
-        },
-    })
 }

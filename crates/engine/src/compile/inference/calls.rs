@@ -3,7 +3,7 @@
 use super::{Reader, Shape, size};
 use crate::compile::kinds::{Kind, Kinds};
 use crate::expression::budget::{
-    CASE_GROWTH, COMPILE_PATTERN_BYTES, COMPILE_PATTERN_STEPS, Cost, PATTERN_STEPS_PER_BYTE, SCALAR_TEXT, TEXT_OVERHEAD,
+    CASE_GROWTH, COMPILE_PATTERN_BYTES, COMPILE_PATTERN_STEPS, Cost, LARGEST_PATTERN_STEPS, SCALAR_TEXT, TEXT_OVERHEAD,
 };
 use crate::expression::functions::{Function, Signature};
 use crate::expression::syntax::Node;
@@ -79,7 +79,7 @@ fn charge(function: Function, arguments: &[Shape], nodes: &[Node], cost: &mut Co
         Function::Matches => {
             cost.step(COMPILE_PATTERN_STEPS);
             cost.allocate(COMPILE_PATTERN_BYTES);
-            cost.step(on.saturating_mul(PATTERN_STEPS_PER_BYTE));
+            cost.step(on.saturating_mul(LARGEST_PATTERN_STEPS));
         }
         Function::Replace => {
             cost.read(on.saturating_mul(2).saturating_add(what));

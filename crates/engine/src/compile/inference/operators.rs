@@ -96,14 +96,11 @@ impl Reader<'_> {
                 } else {
                     result(operator, left, right)
                 };
-                match kind {
-                    Some(kind) => kinds = kinds.or(Kinds::only(kind)),
-                    None => {
-                        let rule = format!("'{}' does not take {left} and {right}", operator.sign());
-                        self.mistake(rule, "convert one side with string(), int() or double()");
-                        kinds = kinds.or(Kinds::only(Kind::Unknown));
-                    }
+                if kind.is_none() {
+                    let rule = format!("'{}' does not take {left} and {right}", operator.sign());
+                    self.mistake(rule, "convert one side with string(), int() or double()");
                 }
+                kinds = kinds.or(Kinds::only(kind.unwrap_or(Kind::Unknown)));
             }
         }
         kinds

@@ -58,9 +58,9 @@ impl Shape {
         Self { total: bytes, ..Self::list(Self::text(bytes), items) }
     }
 
-    /// An object inside the row, or the row.
-    pub(super) fn part(path: String, items: u64) -> Self {
-        let name = Self::text(DEFAULT_CHARACTERS);
+    /// An object inside the row, or the row: so many fields or objects, with names of so many bytes.
+    pub(super) fn part(path: String, items: u64, longest: u64) -> Self {
+        let name = Self::text(longest);
         Self { part: Some(path), items, key: Some(Box::new(name)), ..Self::of(Kind::Map) }
     }
 
