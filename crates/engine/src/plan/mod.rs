@@ -22,6 +22,8 @@ mod projection;
 pub mod questions;
 mod removal;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod undo;
 mod witness;
 mod work;
