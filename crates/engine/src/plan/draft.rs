@@ -175,6 +175,17 @@ impl Draft {
         }
     }
 
+    /// Does nothing about the record in this run: nothing is written, linked, or remembered as if it had been done.
+    pub(super) fn leave(&mut self, reason: &'static str, message: &str) {
+        let entry = &mut self.entry;
+        entry.disposition = Disposition::Skip;
+        entry.held = None;
+        entry.links = false;
+        entry.memory = None;
+        entry.reason = reason;
+        message.clone_into(&mut entry.message);
+    }
+
     /// Adds what the pair's link is to remember once the entry is done.
     pub(super) fn completed(mut self, work: &Work<'_>, record: &Record<'_>) -> Self {
         if matches!(self.entry.disposition, Disposition::Fail | Disposition::Conflict | Disposition::Skip) {
@@ -232,11 +243,7 @@ impl DraftStream {
         }
         for draft in &mut self.drafts {
             if draft.entry.action().is_some_and(|action| !actions.contains(&action)) {
-                draft.entry.disposition = Disposition::Skip;
-                draft.entry.held = None;
-                draft.entry.links = false;
-                draft.entry.reason = reasons::ACTION_NOT_SELECTED;
-                "the run is limited to other kinds of write".clone_into(&mut draft.entry.message);
+                draft.leave(reasons::ACTION_NOT_SELECTED, "the run is limited to other kinds of write");
             }
         }
     }
@@ -269,11 +276,7 @@ impl DraftStream {
         for draft in &mut self.drafts {
             if draft.entry.replaces.is_none() && draft.entry.source_key.as_ref().is_some_and(|key| taken.contains(key))
             {
-                draft.entry.disposition = Disposition::Skip;
-                draft.entry.held = None;
-                draft.entry.links = false;
-                draft.entry.reason = reasons::KEY_CHANGED;
-                "the same record goes on under another identifier".clone_into(&mut draft.entry.message);
+                draft.leave(reasons::KEY_CHANGED, "the same record goes on under another identifier");
             }
         }
     }
