@@ -248,6 +248,13 @@ impl DraftStream {
         }
     }
 
+    /// In a run of type Release, leaves what nobody approved to the next run.
+    pub(super) fn leave_out_unapproved(&mut self) {
+        for draft in self.drafts.iter_mut().filter(|draft| draft.entry.is_write() && !draft.entry.approved) {
+            draft.leave(reasons::ACTION_NOT_SELECTED, "the run is limited to what was approved");
+        }
+    }
+
     /// Holds what was not agreed, what may belong to other people, and what a run of type Undo left as it is.
     pub(super) fn hold(&mut self, terms: &Terms, is_doubtful: bool) {
         let name = self.plan.name.clone();

@@ -96,6 +96,9 @@ fn settle(
     for stream in &mut streams {
         let effects = input.streams.get(&stream.plan.name).map(|read| read.effects.clone()).unwrap_or_default();
         guard::hold(stream, &input.terms.guard, &effects);
+        if input.approved.is_some() {
+            stream.leave_out_unapproved();
+        }
         stream.settle_moved();
         stream.drop_unapproved_links(input.terms);
     }
