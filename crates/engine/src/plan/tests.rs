@@ -1,10 +1,14 @@
-//! What a plan must and must not hold, in a small world.
+//! What a plan must and must not hold, in a small world: one file for each rule of trust that planning keeps, and the
+//! rest by subject.
 
 mod guard;
 mod mapping;
 mod matching;
 mod records;
 mod release;
+mod terms;
+mod unknown;
+mod witness;
 mod world;
 
 use world::World;

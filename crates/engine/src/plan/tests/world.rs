@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::compile::{CompiledSetting, Schemas, agreement, compile};
 use crate::model::{
-    AgreedGuard, Agreement, Disposition, Effects, Entry, Fault, Fields, Line, Link, Operation, Origin, Plan, Proposal,
+    Agreement, Disposition, Effects, Entry, Fault, Fields, Line, Link, Operation, Origin, Plan, Proposal,
     Provenance, Read, ReadProof, Row,
 };
 use crate::names::{FieldName, RowId, Side};
@@ -477,9 +477,4 @@ pub(super) fn placement(id: &str, parent: &str, type_: &str, start: &str) -> Row
     let mut row = row(id, json!({"number": id, "type": type_, "start": start}));
     row.parent = Some(parent.into());
     row
-}
-
-/// Whether looser limits than these were agreed.
-pub(super) fn agreed_guard(world: &World) -> AgreedGuard {
-    AgreedGuard(world.terms().guard)
 }
