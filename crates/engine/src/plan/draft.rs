@@ -12,6 +12,7 @@ use super::input::end;
 use super::terms::Terms;
 use super::witness::Resemblance;
 use super::work::{Record, Work};
+use crate::compile::CompiledStream;
 use crate::model::{Agreed, Disposition, Entry, Line, Link, Memory, Row, StreamPlan};
 use crate::names::{FieldName, RowId, Side, SourceKey, TargetId};
 
@@ -256,13 +257,12 @@ impl DraftStream {
     }
 
     /// Holds what was not agreed, what may belong to other people, and what a run of type Undo left as it is.
-    pub(super) fn hold(&mut self, terms: &Terms, is_doubtful: bool) {
-        let name = self.plan.name.clone();
+    pub(super) fn hold(&mut self, stream: &CompiledStream, terms: &Terms, is_doubtful: bool) {
         for draft in &mut self.drafts {
             if draft.entry.lines().is_empty() {
                 continue;
             }
-            let by_terms = terms.hold(&name, &draft.entry);
+            let by_terms = terms.hold(stream, &draft.entry);
             let by_identity = is_doubtful.then_some(reasons::IDENTITY_DOUBTFUL);
             let by_undo = draft.is_undone.then_some(reasons::UNDONE);
             // A value without a translation says more than a first run.

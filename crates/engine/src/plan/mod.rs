@@ -88,7 +88,9 @@ fn settle(
     let digester = Digester::new(input.key);
     for stream in &mut streams {
         stream.leave_out(input.actions);
-        stream.hold(input.terms, is_doubtful);
+        if let Some(compiled) = input.setting.stream(&stream.plan.name) {
+            stream.hold(compiled, input.terms, is_doubtful);
+        }
     }
     if let Some(approved) = input.approved {
         approved.release(&mut streams, &digester);
