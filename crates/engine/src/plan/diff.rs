@@ -55,7 +55,9 @@ pub(super) fn wanted(
     let draft = match &record.identity {
         Identity::Linked(link, row) => desired.update(mode, row, Some(link)),
         Identity::Matched(row) | Identity::Moved(_, row) => {
-            let mut draft = desired.update(mode, row, None);
+            // What was disabled under the former identifier was disabled by Rollcall.
+            let former = if let Identity::Moved(link, _) = &record.identity { Some(*link) } else { None };
+            let mut draft = desired.update(mode, row, former);
             draft.entry.links = draft.entry.disposition != Disposition::Fail;
             draft
         }
