@@ -7,6 +7,7 @@ use rollcall_api::reasons;
 use rollcall_api::v1alpha1::{OnGone, StreamMode, SyncMode};
 
 use super::Draft;
+use super::classify::Class;
 use super::index::{Identity, Presence};
 use super::input::end;
 use super::work::{Record, Work};
@@ -59,9 +60,11 @@ pub(super) fn absent(work: &Work<'_>, mode: SyncMode) -> Vec<Draft> {
     gone.map(|link| one_absent(work, link, mode, &moved)).collect()
 }
 
-/// Rows that a present record seems to have taken over, by the identifier on the following side.
+/// Rows that a present record seems to have taken over, by the identifier on the following side. One that has left itself
+/// takes nothing over.
 fn moved(work: &Work<'_>) -> BTreeMap<RowId, RowId> {
-    let moved = work.records.iter().filter_map(|record| match &record.identity {
+    let present = work.records.iter().filter(|record| matches!(record.class, Class::InScope { .. }));
+    let moved = present.filter_map(|record| match &record.identity {
         Identity::Moved(_, row) => Some((row.id.clone(), record.row.id.clone())),
         _ => None,
     });
