@@ -10,7 +10,7 @@ use super::classify::Failure;
 use super::index::Identity;
 use super::input::end;
 use super::terms::Terms;
-use super::witness::Resemblance;
+use super::witness::{Resemblance, SOMEBODY_ELSE};
 use super::work::{Record, Work};
 use crate::compile::CompiledStream;
 use crate::model::{Agreed, Disposition, Entry, Line, Link, Memory, Row, StreamPlan};
@@ -162,8 +162,7 @@ impl Draft {
             | Identity::NotAsked => {}
         }
         if record.resemblance == Resemblance::Stranger {
-            let text = "the linked rows have nothing in common any more: another person, or another tenant";
-            return new(Disposition::Conflict, reasons::SOMEBODY_ELSE, text);
+            return new(Disposition::Conflict, reasons::SOMEBODY_ELSE, SOMEBODY_ELSE);
         }
         let is_leaver = !matches!(record.class, super::classify::Class::InScope { .. });
         match &record.identity {

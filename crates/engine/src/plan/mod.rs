@@ -28,7 +28,7 @@ mod undo;
 mod witness;
 mod work;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rollcall_api::reasons;
 use rollcall_api::v1alpha1::{OnGone, SyncMode};
@@ -47,8 +47,8 @@ use index::Identity;
 use witness::Resemblance;
 use work::{Record, Work};
 
-use crate::model::{OutOfScope, Plan, Proposal, ReadProof, StreamPlan};
-use crate::names::{FieldName, Side};
+use crate::model::{Link, OutOfScope, Plan, Proposal, ReadProof, StreamPlan};
+use crate::names::{FieldName, RowId, Side};
 
 /// A plan with what it proposes.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,7 +124,14 @@ fn next_due(work: &Work<'_>) -> Option<jiff::Timestamp> {
 
 /// Whether so many linked rows are somebody else's, or gone, that the systems are not the ones that were linked.
 fn is_doubtful(work: &Work<'_>) -> bool {
-    let strange = work.records.iter().filter(|record| record.resemblance != Resemblance::Same).count();
+    let lead = work.stream.lead();
+    let delivered: HashSet<&RowId> = work.records.iter().map(|record| &record.row.id).collect();
+    let absent = work.input.links.iter().filter(|link| !delivered.contains(&end(link, lead)));
+    let is_strange = |link: &&Link| {
+        work.index.row(link).is_some_and(|row| work.resemblance_of_follower(link, row) != Resemblance::Same)
+    };
+    let strange = work.records.iter().filter(|record| record.resemblance != Resemblance::Same).count()
+        + absent.filter(is_strange).count();
     let vanished = work
         .records
         .iter()

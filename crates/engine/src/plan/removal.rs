@@ -10,6 +10,7 @@ use super::Draft;
 use super::classify::Class;
 use super::index::{Identity, Presence};
 use super::input::end;
+use super::witness::{Resemblance, SOMEBODY_ELSE};
 use super::work::{Record, Work};
 use crate::model::{Disposition, Fields, Line, Link, Operation, ReadProof, References, Row};
 use crate::names::RowId;
@@ -106,6 +107,9 @@ fn one_absent(work: &Work<'_>, link: &Link, mode: SyncMode, moved: &BTreeMap<Row
         return skip(reasons::ABSENT_KEPT, "gone; leaver.onAbsence is Keep");
     }
     match work.index.row(link) {
+        Some(row) if work.resemblance_of_follower(link, row) == Resemblance::Stranger => {
+            Draft::of_link(link, Disposition::Conflict, reasons::SOMEBODY_ELSE, SOMEBODY_ELSE)
+        }
         Some(row) => {
             let (disposition, reason, message) = remove(work, Some(link), row, mode, reasons::LEAVER_ABSENT);
             Draft::of_link(link, disposition, reason, message)
