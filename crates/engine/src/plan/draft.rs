@@ -271,6 +271,15 @@ impl DraftStream {
         }
     }
 
+    /// Leaves links, and what they remember, as they are: the next run must be able to tell what this one could.
+    pub(super) fn keep_memory(&mut self) {
+        for draft in self.drafts.iter_mut().filter(|draft| draft.entry.lines().is_empty()) {
+            draft.entry.links = false;
+            draft.entry.memory = None;
+            draft.drops_link = false;
+        }
+    }
+
     /// Once a record has taken a row over, the one that had it does nothing about it any more.
     pub(super) fn settle_moved(&mut self) {
         let taken: Vec<SourceKey> = self

@@ -91,6 +91,10 @@ fn settle(
         if let Some(compiled) = input.setting.stream(&stream.plan.name) {
             stream.hold(compiled, input.terms, is_doubtful);
         }
+        // Who approves everything says that they are the same people.
+        if is_doubtful && !input.approved.is_some_and(Approved::is_whole) {
+            stream.keep_memory();
+        }
     }
     if let Some(approved) = input.approved {
         approved.release(&mut streams, &digester);
