@@ -96,7 +96,7 @@ fn a_stream_that_is_new_in_the_setting_waits_and_the_others_go_on() {
     let world = busy().with(|world| {
         let mut stream = placements(json!([]));
         stream.source.push(placement("s1", "boss", "W", "2026-01-01"));
-        world.placements = Some(stream);
+        world.children.push(stream);
     });
     assert_eq!(held(&world), [None; 4]);
     assert_eq!(super::world::entry(&world.plan(), "placements", "s1").held, Some("RulesChanged"));

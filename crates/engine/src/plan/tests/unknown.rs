@@ -207,7 +207,7 @@ fn with_placements(change: impl FnOnce(&mut super::world::Stream)) -> World {
     stream.source.push(placement("s2", "a", "W", "2026-02-01"));
     stream.source.push(placement("s3", "a", "E", "2026-03-01"));
     change(&mut stream);
-    World::new().in_step("a").with(|world| world.placements = Some(stream))
+    World::new().in_step("a").with(|world| world.children.push(stream))
 }
 
 #[test]

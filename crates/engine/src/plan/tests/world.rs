@@ -98,8 +98,8 @@ pub(super) enum InForce {
 pub(super) struct World {
     pub(super) people: Stream,
     pub(super) centres: Stream,
-    /// Records that belong to people; None: the stream is not in the setting.
-    pub(super) placements: Option<Stream>,
+    /// Streams of records that belong to others, if the setting has any.
+    pub(super) children: Vec<Stream>,
     pub(super) parsing: Value,
     pub(super) now: Timestamp,
     pub(super) zone: &'static str,
@@ -123,7 +123,8 @@ fn schemas(can_disable: bool) -> (Schemas, Schemas) {
             "centre": {"type": "Reference", "stream": "costCentres"}
         }},
         "costCentres": {"fields": {"id": {}}},
-        "placements": {"parent": "people", "fields": {"number": {}, "type": {}, "start": {"type": "Date"}}}
+        "placements": {"parent": "people", "fields": {"number": {}, "type": {}, "start": {"type": "Date"}}},
+        "reviews": {"parent": "placements", "fields": {"number": {}}}
     });
     let target = json!({
         "people": {"dependsOn": ["costCentres"], "canDisable": can_disable, "canDelete": true, "fields": {
@@ -136,7 +137,8 @@ fn schemas(can_disable: bool) -> (Schemas, Schemas) {
         "costCentres": {"fields": {"name": {"required": true, "lookup": true}}},
         "placements": {"parent": "people", "canDelete": true, "fields": {
             "number": {"required": true, "lookup": true}, "type": {}, "start": {"type": "Date"}
-        }}
+        }},
+        "reviews": {"parent": "placements", "fields": {"number": {"lookup": true}}}
     });
     let mut schemas: [Schemas; 2] = [source, target].map(|schemas| serde_json::from_value(schemas).unwrap());
     for schema in schemas.iter_mut().flat_map(BTreeMap::values_mut) {
@@ -164,7 +166,7 @@ impl World {
         Self {
             people: Stream::new(people),
             centres: Stream::new(centres),
-            placements: None,
+            children: Vec::new(),
             parsing: json!({}),
             now: NOW.parse().unwrap(),
             zone: "Europe/Berlin",
@@ -259,7 +261,7 @@ impl World {
     }
 
     fn streams(&self) -> impl Iterator<Item = &Stream> {
-        [&self.people, &self.centres].into_iter().chain(&self.placements)
+        [&self.people, &self.centres].into_iter().chain(&self.children)
     }
 
     pub(super) fn compiled(&self) -> CompiledSetting {
@@ -470,6 +472,12 @@ pub(super) fn placements(pick: Value) -> Stream {
         "actions": {"delete": true},
         "fields": [{"to": "number", "from": "number"}, {"to": "type", "from": "type"}, {"to": "start", "from": "start"}]
     }))
+}
+
+/// A stream of reviews of placements.
+pub(super) fn reviews() -> Stream {
+    Stream::new(json!({"name": "reviews", "match": [{"field": "number"}],
+        "fields": [{"to": "number", "from": "number"}]}))
 }
 
 /// A placement of a person.
