@@ -21,6 +21,7 @@ mod pick;
 mod projection;
 pub mod questions;
 mod removal;
+mod table;
 mod terms;
 #[cfg(test)]
 mod tests;

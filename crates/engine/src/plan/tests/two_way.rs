@@ -7,7 +7,7 @@ use super::World;
 use super::world::{set_at, word};
 use crate::model::Entry;
 use crate::names::Side::{self, Source, Target};
-use crate::plan::diff::{Change, change};
+use crate::plan::table::{Change, change};
 
 #[test]
 fn the_table_of_rules_is_what_the_documentation_says() {
