@@ -4,6 +4,7 @@
 mod guard;
 mod mapping;
 mod matching;
+mod properties;
 mod records;
 mod related;
 mod release;

@@ -129,9 +129,8 @@ fn enabling_again_has_the_same_limit() {
 #[test]
 fn one_field_that_changes_for_many_is_held_and_other_records_go_on() {
     let changed = |count: usize| {
-        (0..count).fold(World::new().staff(20), |world, number| {
-            world.now_has(&format!("p{number:03}"), "name", json!("New"))
-        })
+        (0..count)
+            .fold(World::new().staff(20), |world, number| world.now_has(&format!("p{number:03}"), "name", json!("New")))
     };
     assert_eq!(changed(4).plan().counts().updated, 4);
     let beyond = changed(5).now_has("p019", "boss", json!("p018"));

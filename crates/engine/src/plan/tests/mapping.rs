@@ -28,8 +28,7 @@ fn linked(field: Value, extra: Value) -> World {
 
 #[test]
 fn only_mapped_fields_that_differ_are_sent() {
-    let world =
-        World::new().in_step("a").now_has("a", "name", json!("New")).target_has("a", "gender", json!("M"));
+    let world = World::new().in_step("a").now_has("a", "name", json!("New")).target_has("a", "gender", json!("M"));
     assert_eq!(sent(&world.entry("a")), json!({"name": "New"}));
     assert_eq!(world.entry("a").message, "differs in name");
     assert_eq!(json!(line_at(&world.entry("a"), Side::Target).unwrap().before), json!({"name": "Name a"}));

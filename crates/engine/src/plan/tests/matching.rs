@@ -162,9 +162,8 @@ fn a_link_to_a_record_that_is_gone_falls_through_to_the_rules_and_then_to_a_crea
 
 #[test]
 fn without_a_match_the_setting_decides() {
-    let with = |choice: &str| {
-        World::new().person("a", json!({})).with(|world| world.people.spec["onNoMatch"] = json!(choice))
-    };
+    let with =
+        |choice: &str| World::new().person("a", json!({})).with(|world| world.people.spec["onNoMatch"] = json!(choice));
     assert_eq!(with("Skip").verdict("a"), ("skip", "NoMatchSkipped"));
     let held = with("Hold");
     assert_eq!((held.verdict("a").0, held.held("a")), ("create", Some("NoMatchHeld")));

@@ -113,7 +113,8 @@ fn back_says_what_a_value_that_cannot_be_turned_round_becomes() {
 
 #[test]
 fn a_way_back_that_does_not_lead_to_where_it_began_does_not_echo() {
-    let field = json!({"to": "rank", "from": "level", "rule": "Fill", "winner": "Target", "back": "lower(target.rank)"});
+    let field =
+        json!({"to": "rank", "from": "level", "rule": "Fill", "winner": "Target", "back": "lower(target.rank)"});
     assert_eq!(sets(&with(field.clone(), json!("x"), json!("ABC"))), (json!({"level": "abc"}), json!({})));
     assert_eq!(sets(&with(field, json!("abc"), json!("ABC"))), (json!({}), json!({})));
 }

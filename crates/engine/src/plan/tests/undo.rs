@@ -72,10 +72,8 @@ fn a_field_that_was_empty_is_emptied_again() {
 fn a_disabled_person_is_enabled_and_an_enabled_one_disabled() {
     let world = World::new().in_step("a");
     let disabled = world.clone().with(|world| target_row(world, "a").active = false);
-    let (off, on) = (
-        write("a", Operation::Disable, json!({}), json!({})),
-        write("a", Operation::Enable, json!({}), json!({})),
-    );
+    let (off, on) =
+        (write("a", Operation::Disable, json!({}), json!({})), write("a", Operation::Enable, json!({}), json!({})));
     assert_eq!(verdict(&disabled, &[off.clone()]), ("enable", "TakenBack"));
     assert_eq!(verdict(&world, &[on.clone()]), ("disable", "TakenBack"));
     assert_eq!(verdict(&world, &[off]), ("unchanged", "Unchanged"), "somebody has enabled the person since");
@@ -92,7 +90,10 @@ fn a_created_record_is_disabled_or_deleted_as_the_setting_allows() {
     let deletes = world.clone().with(|world| world.people.spec["actions"] = json!({"delete": true}));
     assert_eq!(verdict(&deletes, &created), ("delete", "TakenBack"));
     let neither = world.with(|world| world.can_disable = false);
-    assert_eq!(verdict(&neither.with(|world| world.people.spec["leaver"] = json!({})), &created), ("conflict", "Irreversible"));
+    assert_eq!(
+        verdict(&neither.with(|world| world.people.spec["leaver"] = json!({})), &created),
+        ("conflict", "Irreversible")
+    );
 }
 
 #[test]
@@ -123,10 +124,8 @@ fn several_writes_of_one_run_are_taken_back_to_where_they_began() {
     let world = World::new().in_step("a");
     let entry = entry(&world, &[first, second], "a");
     assert_eq!(set_at(&entry, Side::Target), json!({"name": "Old"}));
-    let (off, on) = (
-        write("a", Operation::Disable, json!({}), json!({})),
-        write("a", Operation::Enable, json!({}), json!({})),
-    );
+    let (off, on) =
+        (write("a", Operation::Disable, json!({}), json!({})), write("a", Operation::Enable, json!({}), json!({})));
     assert_eq!(verdict(&world, &[off.clone(), on.clone()]), ("unchanged", "Unchanged"), "off and on again");
     let disabled = world.with(|world| target_row(world, "a").active = false);
     assert_eq!(verdict(&disabled, &[on, off]), ("unchanged", "Unchanged"), "on and off again");
@@ -137,8 +136,7 @@ fn what_cannot_be_taken_back_is_said_first() {
     let world = World::new().in_step("a").in_step("z");
     let writes = [renamed("a"), write("z", Operation::Delete, json!({}), json!({}))];
     let plan = undone(&world, &writes).plan;
-    let reasons: Vec<&str> =
-        plan.streams.iter().flat_map(|stream| &stream.entries).map(|entry| entry.reason).collect();
+    let reasons: Vec<&str> = plan.streams.iter().flat_map(|stream| &stream.entries).map(|entry| entry.reason).collect();
     assert_eq!(reasons, ["Irreversible", "TakenBack"]);
 }
 

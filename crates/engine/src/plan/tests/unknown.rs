@@ -176,14 +176,11 @@ fn an_unreadable_person_is_neither_created_nor_changed() {
 #[test]
 fn a_leaver_is_not_searched_for_by_an_expression_over_a_field_that_could_not_be_read() {
     // Without the name the expression gives the address of somebody else.
-    let world = World::new()
-        .person("a", json!({"id": null, "status": "LEFT"}))
-        .existing("other")
-        .with(|world| {
-            world.people.spec["fields"][1] =
-                json!({"to": "userName", "expr": "(source.name == null ? 'other' : source.name) + '@example.org'"});
-            break_row(source_row(world, "a"), &["name"]);
-        });
+    let world = World::new().person("a", json!({"id": null, "status": "LEFT"})).existing("other").with(|world| {
+        world.people.spec["fields"][1] =
+            json!({"to": "userName", "expr": "(source.name == null ? 'other' : source.name) + '@example.org'"});
+        break_row(source_row(world, "a"), &["name"]);
+    });
     assert_eq!(world.verdict("a"), ("fail", "SourceUnreadable"));
 }
 

@@ -47,10 +47,11 @@ fn a_stranger_that_has_left_removes_nobody() {
 
 #[test]
 fn another_tenant_with_overlapping_identifiers_holds_everything() {
-    let world = strangers(known(30), 0..25)
-        .person("joiner", json!({}))
-        .now_has("p026", "name", json!("New"))
-        .now_has("p027", "status", json!("LEFT"));
+    let world = strangers(known(30), 0..25).person("joiner", json!({})).now_has("p026", "name", json!("New")).now_has(
+        "p027",
+        "status",
+        json!("LEFT"),
+    );
     for number in 0..25 {
         assert_eq!(world.verdict(&key(number)), ("conflict", "SomebodyElse"));
     }
@@ -114,9 +115,11 @@ fn what_changes_about_a_person_is_no_stranger_as_long_as_something_stays() {
 
 #[test]
 fn people_who_swap_their_email_addresses_are_themselves() {
-    let world = known(30)
-        .now_has("p000", "email", json!("p001@example.org"))
-        .now_has("p001", "email", json!("p000@example.org"));
+    let world = known(30).now_has("p000", "email", json!("p001@example.org")).now_has(
+        "p001",
+        "email",
+        json!("p000@example.org"),
+    );
     for key in ["p000", "p001"] {
         assert_eq!((world.verdict(key), world.held(key)), (("update", "Changed"), None), "{key}");
     }
@@ -124,9 +127,11 @@ fn people_who_swap_their_email_addresses_are_themselves() {
 
 #[test]
 fn a_change_that_was_written_before_the_run_could_remember_it_is_no_stranger() {
-    let world = known(3)
-        .now_has("p000", "email", json!("new@example.org"))
-        .target_has("p000", "userName", json!("new@example.org"));
+    let world = known(3).now_has("p000", "email", json!("new@example.org")).target_has(
+        "p000",
+        "userName",
+        json!("new@example.org"),
+    );
     assert_eq!(world.verdict("p000"), ("unchanged", "Unchanged"));
 }
 
@@ -200,9 +205,8 @@ fn a_person_who_returns_under_another_key_is_proposed_and_enabled_with_the_appro
 
 #[test]
 fn a_leaver_is_disabled_although_a_joiner_took_the_email_over() {
-    let world = known(30)
-        .now_has("p000", "status", json!("LEFT"))
-        .person("joiner", json!({"email": "p000@example.org"}));
+    let world =
+        known(30).now_has("p000", "status", json!("LEFT")).person("joiner", json!({"email": "p000@example.org"}));
     assert_eq!((world.verdict("p000"), world.held("p000")), (("disable", "LeaverStatus"), None));
     assert_eq!(world.held("joiner"), Some("KeyChanged"));
 }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::compile::{CompiledSetting, Schemas, agreement, compile};
 use crate::model::{
-    Agreement, Disposition, Effects, Entry, Fault, Fields, Line, Link, Operation, Origin, Plan, Proposal,
-    Provenance, Read, ReadProof, Row,
+    Agreement, Disposition, Effects, Entry, Fault, Fields, Line, Link, Operation, Origin, Plan, Proposal, Provenance,
+    Read, ReadProof, Row,
 };
 use crate::names::{FieldName, RowId, Side};
 use crate::plan::{Approved, PlanInput, Planned, StreamInput, Terms, end, plan};
@@ -195,7 +195,8 @@ impl World {
 
     /// Adds a record to the target as this world would have created it.
     pub(super) fn existing(mut self, key: &str) -> Self {
-        let fields = json!({"externalId": key, "userName": format!("{key}@example.org"), "name": format!("Name {key}")});
+        let fields =
+            json!({"externalId": key, "userName": format!("{key}@example.org"), "name": format!("Name {key}")});
         self.people.target.push(row(&format!("t-{key}"), fields));
         self
     }
@@ -298,16 +299,25 @@ impl World {
         named.collect()
     }
 
-    /// Plans with what the setting and the store say, changed by `change` at the end.
+    /// Calls a function with everything that a plan is made from.
     pub(super) fn planned_with<T>(&self, then: impl FnOnce(&PlanInput<'_>) -> T) -> T {
-        let (setting, terms) = (self.compiled(), self.terms());
+        self.planned_by(&self.compiled(), &self.terms(), then)
+    }
+
+    /// The same with a setting and terms that were worked out before.
+    pub(super) fn planned_by<T>(
+        &self,
+        setting: &CompiledSetting,
+        terms: &Terms,
+        then: impl FnOnce(&PlanInput<'_>) -> T,
+    ) -> T {
         then(&PlanInput {
-            setting: &setting,
-            streams: self.inputs(&setting),
+            setting,
+            streams: self.inputs(setting),
             now: self.now,
             zone: jiff::tz::TimeZone::get(self.zone).unwrap(),
             mode: self.mode,
-            terms: &terms,
+            terms,
             approved: self.approved.as_ref(),
             actions: &self.actions,
             key: KEY,
