@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::definitions::schema::FieldSchema;
 use crate::expression::{Expression, View};
+use crate::model::Line;
 use crate::names::{FieldName, Side, StreamName};
 use crate::value::{DateFormats, Rules};
 
@@ -211,6 +212,12 @@ impl CompiledField {
             (Side::Source, FieldRule::Pull | FieldRule::Fill) => self.backward.as_ref(),
             _ => None,
         }
+    }
+
+    /// Whether a line writes this field, on whichever side.
+    pub(crate) fn is_written_by(&self, line: &Line) -> bool {
+        self.flow_to(line.at)
+            .is_some_and(|flow| line.set.contains(&flow.field) || line.references.contains_key(&flow.field))
     }
 }
 

@@ -20,6 +20,13 @@ pub(super) struct Failure {
     pub(super) message: String,
 }
 
+impl Failure {
+    /// Whether the value could be any: it was not read, or not worked out.
+    pub(super) fn leaves_value_unknown(&self) -> bool {
+        self.reason == reasons::SOURCE_UNREADABLE || self.reason == reasons::EXPRESSION_FAILED
+    }
+}
+
 /// What a record is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Class {

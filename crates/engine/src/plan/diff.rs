@@ -11,37 +11,13 @@ use super::classify::Failure;
 use super::directory::{Directory, Known};
 use super::index::Identity;
 use super::mapping::{self, Mapped};
+use super::table::{Change, change};
 use super::work::{Record, Work};
 use crate::compile::{CompiledField, Flow};
 use crate::definitions::schema::FieldType;
 use crate::model::{Agreed, Disposition, Fields, Line, Link, Operation, Reference, References, Row};
 use crate::names::{FieldName, RowId, Side};
 use crate::value::{as_text, comparable, is_empty};
-
-/// What one field's rule does with the two values: nothing, or a change of one side. No clock decides, so it converges
-/// and nothing echoes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    Keep,
-    Set(Side),
-}
-
-/// The table of rules. A value is None where its side has none; equal values are compared by the caller's form of them.
-pub(super) fn change(rule: FieldRule, winner: Option<Side>, source: Option<&str>, target: Option<&str>) -> Change {
-    if source == target {
-        return Change::Keep;
-    }
-    match (rule, source, target) {
-        (FieldRule::Push, ..) | (FieldRule::Fill, Some(_), None) => Change::Set(Side::Target),
-        (FieldRule::Pull, ..) | (FieldRule::Fill, None, Some(_)) => Change::Set(Side::Source),
-        (FieldRule::Fill, Some(_), Some(_)) => match winner {
-            Some(Side::Source) => Change::Set(Side::Target),
-            Some(Side::Target) => Change::Set(Side::Source),
-            None => Change::Keep,
-        },
-        (FieldRule::Fill, None, None) => Change::Keep,
-    }
-}
 
 /// A record that is to be sent.
 pub(super) fn wanted(
@@ -55,7 +31,9 @@ pub(super) fn wanted(
     let draft = match &record.identity {
         Identity::Linked(link, row) => desired.update(mode, row, Some(link)),
         Identity::Matched(row) | Identity::Moved(_, row) => {
-            let mut draft = desired.update(mode, row, None);
+            // What was disabled under the former identifier was disabled by Rollcall.
+            let former = if let Identity::Moved(link, _) = &record.identity { Some(*link) } else { None };
+            let mut draft = desired.update(mode, row, former);
             draft.entry.links = draft.entry.disposition != Disposition::Fail;
             draft
         }
@@ -247,7 +225,9 @@ impl Desired<'_, '_> {
             (FieldRule::Pull, Some(flow)) => {
                 self.one_way(flow, Side::Source, backward.unwrap_or(Mapped::LeftOut), source, None, notes)
             }
-            (FieldRule::Fill, Some(flow)) => Ok(self.fill(field, flow, forward, backward, (source, target), notes)),
+            (FieldRule::Fill, Some(flow)) => {
+                Ok(self.fill(field, flow, [forward, backward], (source, target), link, notes))
+            }
         }
     }
 
@@ -315,35 +295,51 @@ impl Desired<'_, '_> {
         &self,
         field: &CompiledField,
         back: &Flow,
-        forward: Option<Mapped>,
-        backward: Option<Mapped>,
-        rows: (&Row, &Row),
+        mapped: [Option<Mapped>; 2],
+        (source, target): (&Row, &Row),
+        link: Option<&Link>,
         notes: &mut Notes,
     ) -> Step {
-        if [&forward, &backward].iter().any(|mapped| **mapped == Some(Mapped::Unmapped)) {
+        const NOTHING: Step = Step::Nothing { is_same: false };
+        if mapped.contains(&Some(Mapped::Unmapped)) {
             notes.unmapped.push(field.to.clone());
-            return Step::Nothing { is_same: false };
+            return NOTHING;
         }
-        let value = |mapped: Option<Mapped>| match mapped {
-            Some(Mapped::Value { value, .. }) => Some(value),
+        // What a value map leaves out is a value all the same, and nobody's to overwrite.
+        if mapped.contains(&Some(Mapped::LeftOut)) {
+            return NOTHING;
+        }
+        let [forward, backward] = mapped;
+        let current = |row: &Row, name: &str| row.values().get(name).cloned().unwrap_or(Value::Null);
+        let (of_target, of_source) = (current(target, &field.to), current(source, &back.field));
+        let sent = match forward {
+            // A default stands for no value: it gives way to one that the other side has.
+            Some(Mapped::Value { is_default: true, .. }) if !is_empty(&of_target) => None,
+            Some(Mapped::Value { value, is_default }) => {
+                notes.defaulted.extend(is_default.then(|| field.to.clone()));
+                Some(value)
+            }
             _ => None,
         };
-        let current = |row: &Row, name: &str| row.values().get(name).cloned().unwrap_or(Value::Null);
-        let (source, target) = rows;
-        let (of_target, of_source) = (current(target, &field.to), current(source, &back.field));
-        let (sent, fetched) = (value(forward), value(backward));
+        let same = |flow: &Flow, one: &Value, other: &Value| {
+            flow.schema.type_ != FieldType::Reference
+                && comparable(one, &flow.schema) == comparable(other, &flow.schema)
+        };
         let compare = |value: Option<&Value>| value.and_then(|value| comparable(value, &field.forward.schema));
         let (one, other) = (compare(sent.as_ref()), compare(Some(&of_target)));
-        match change(field.rule, field.winner, one.as_deref(), other.as_deref()) {
-            Change::Keep => Step::Nothing { is_same: one == other },
-            Change::Set(Side::Target) => match sent {
-                Some(value) => Step::Set { side: Side::Target, value, seen: Some(of_target) },
-                None => Step::Nothing { is_same: false },
-            },
-            Change::Set(Side::Source) => match fetched {
-                Some(value) => Step::Set { side: Side::Source, value, seen: Some(of_source) },
-                None => Step::Nothing { is_same: false },
-            },
+        let memory = link.map(|link| (link, &field.to));
+        match (change(field.rule, field.winner, one.as_deref(), other.as_deref()), sent, backward) {
+            (Change::Keep, ..) => Step::Nothing { is_same: one == other },
+            (Change::Set(Side::Target), Some(value), _)
+                if !self.is_agreed(&field.forward, &value, &of_target, memory) =>
+            {
+                Step::Set { side: Side::Target, value, seen: Some(of_target) }
+            }
+            // The way back need not lead to where the value came from; what it gives may be there already.
+            (Change::Set(Side::Source), _, Some(Mapped::Value { value, .. })) if !same(back, &value, &of_source) => {
+                Step::Set { side: Side::Source, value, seen: Some(of_source) }
+            }
+            _ => NOTHING,
         }
     }
 

@@ -111,7 +111,7 @@ pub(super) fn settle(streams: &mut [DraftStream], directory: &Directory) {
         let mut has_changed = false;
         for draft in streams.iter_mut().flat_map(|stream| &mut stream.drafts) {
             if draft.entry.held.is_none() {
-                has_changed |= block(&mut draft.entry, &ready);
+                has_changed |= block(draft, &ready);
             }
         }
         if !has_changed {
@@ -125,14 +125,12 @@ pub(super) fn settle(streams: &mut [DraftStream], directory: &Directory) {
     }
 }
 
-fn block(entry: &mut Entry, ready: &Ready<'_>) -> bool {
-    let is_missing = |(side, need): (Side, &Reference)| !ready.has(side, need);
-    let missing = entry.lines().iter().flat_map(|line| line.needs.iter().map(move |need| (line.at, need)));
-    let Some((_, need)) = missing.into_iter().find(|(side, need)| is_missing((*side, need))) else { return false };
-    entry.message = format!("it needs a record of {} that is not there yet, or waits itself", need.stream);
-    entry.reason = reasons::BLOCKED_BY;
-    entry.disposition = Disposition::Skip;
-    entry.links = false;
+fn block(draft: &mut Draft, ready: &Ready<'_>) -> bool {
+    let lines = draft.entry.lines().iter();
+    let mut needs = lines.flat_map(|line| line.needs.iter().map(move |need| (line.at, need)));
+    let Some((_, need)) = needs.find(|(side, need)| !ready.has(*side, need)) else { return false };
+    let message = format!("it needs a record of {} that is not there yet, or waits itself", need.stream);
+    draft.leave(reasons::BLOCKED_BY, &message);
     true
 }
 

@@ -10,8 +10,9 @@ use super::classify::Failure;
 use super::index::Identity;
 use super::input::end;
 use super::terms::Terms;
-use super::witness::Resemblance;
+use super::witness::{Resemblance, SOMEBODY_ELSE};
 use super::work::{Record, Work};
+use crate::compile::CompiledStream;
 use crate::model::{Agreed, Disposition, Entry, Line, Link, Memory, Row, StreamPlan};
 use crate::names::{FieldName, RowId, Side, SourceKey, TargetId};
 
@@ -161,8 +162,7 @@ impl Draft {
             | Identity::NotAsked => {}
         }
         if record.resemblance == Resemblance::Stranger {
-            let text = "the linked rows have nothing in common any more: another person, or another tenant";
-            return new(Disposition::Conflict, reasons::SOMEBODY_ELSE, text);
+            return new(Disposition::Conflict, reasons::SOMEBODY_ELSE, SOMEBODY_ELSE);
         }
         let is_leaver = !matches!(record.class, super::classify::Class::InScope { .. });
         match &record.identity {
@@ -173,6 +173,17 @@ impl Draft {
             }
             _ => None,
         }
+    }
+
+    /// Does nothing about the record in this run: nothing is written, linked, or remembered as if it had been done.
+    pub(super) fn leave(&mut self, reason: &'static str, message: &str) {
+        let entry = &mut self.entry;
+        entry.disposition = Disposition::Skip;
+        entry.held = None;
+        entry.links = false;
+        entry.memory = None;
+        entry.reason = reason;
+        message.clone_into(&mut entry.message);
     }
 
     /// Adds what the pair's link is to remember once the entry is done.
@@ -232,29 +243,40 @@ impl DraftStream {
         }
         for draft in &mut self.drafts {
             if draft.entry.action().is_some_and(|action| !actions.contains(&action)) {
-                draft.entry.disposition = Disposition::Skip;
-                draft.entry.held = None;
-                draft.entry.links = false;
-                draft.entry.reason = reasons::ACTION_NOT_SELECTED;
-                "the run is limited to other kinds of write".clone_into(&mut draft.entry.message);
+                draft.leave(reasons::ACTION_NOT_SELECTED, "the run is limited to other kinds of write");
             }
         }
     }
 
+    /// In a run of type Release, leaves what nobody approved to the next run.
+    pub(super) fn leave_out_unapproved(&mut self) {
+        for draft in self.drafts.iter_mut().filter(|draft| draft.entry.is_write() && !draft.entry.approved) {
+            draft.leave(reasons::ACTION_NOT_SELECTED, "the run is limited to what was approved");
+        }
+    }
+
     /// Holds what was not agreed, what may belong to other people, and what a run of type Undo left as it is.
-    pub(super) fn hold(&mut self, terms: &Terms, is_doubtful: bool) {
-        let name = self.plan.name.clone();
+    pub(super) fn hold(&mut self, stream: &CompiledStream, terms: &Terms, is_doubtful: bool) {
         for draft in &mut self.drafts {
             if draft.entry.lines().is_empty() {
                 continue;
             }
-            let by_terms = terms.hold(&name, &draft.entry);
+            let by_terms = terms.hold(stream, &draft.entry);
             let by_identity = is_doubtful.then_some(reasons::IDENTITY_DOUBTFUL);
             let by_undo = draft.is_undone.then_some(reasons::UNDONE);
             // A value without a translation says more than a first run.
             if draft.entry.held != Some(reasons::VALUE_UNMAPPED) {
                 draft.entry.held = by_identity.or(by_undo).or(by_terms).or(draft.entry.held);
             }
+        }
+    }
+
+    /// Leaves links, and what they remember, as they are: the next run must be able to tell what this one could.
+    pub(super) fn keep_memory(&mut self) {
+        for draft in self.drafts.iter_mut().filter(|draft| draft.entry.lines().is_empty()) {
+            draft.entry.links = false;
+            draft.entry.memory = None;
+            draft.drops_link = false;
         }
     }
 
@@ -269,11 +291,7 @@ impl DraftStream {
         for draft in &mut self.drafts {
             if draft.entry.replaces.is_none() && draft.entry.source_key.as_ref().is_some_and(|key| taken.contains(key))
             {
-                draft.entry.disposition = Disposition::Skip;
-                draft.entry.held = None;
-                draft.entry.links = false;
-                draft.entry.reason = reasons::KEY_CHANGED;
-                "the same record goes on under another identifier".clone_into(&mut draft.entry.message);
+                draft.leave(reasons::KEY_CHANGED, "the same record goes on under another identifier");
             }
         }
     }

@@ -100,6 +100,8 @@ impl<'a> Index<'a> {
                         keys.insert(&row.id, value);
                     }
                     Key::Unknown => unknown += 1,
+                    Key::Failed(failure) if failure.leaves_value_unknown() => unknown += 1,
+                    // A value that breaks a rule is no value that anybody is searched by.
                     Key::None | Key::Failed(_) => {}
                 }
             }

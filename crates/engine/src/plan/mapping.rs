@@ -44,6 +44,11 @@ pub(super) fn map(flow: &Flow, row: &Row, context: &Context<'_>, formats: &DateF
             let message = format!("field '{name}' could not be read");
             return Err(Failure { reason: reasons::SOURCE_UNREADABLE, message });
         }
+        // With a part of the record unknown it could give a value that is somebody else's.
+        Input::Expression(_) if row.fault.is_some() => {
+            let message = format!("fields[{}].expr: a part of the record could not be read", flow.field);
+            return Err(Failure { reason: reasons::SOURCE_UNREADABLE, message });
+        }
         Input::Field(name) => row.values().get(name).cloned().unwrap_or(Value::Null),
         Input::Constant(text) => Value::String(text.clone()),
         Input::Expression(expression) => evaluate(expression, context, &format!("fields[{}].expr", flow.field))?,

@@ -21,12 +21,15 @@ mod pick;
 mod projection;
 pub mod questions;
 mod removal;
+mod table;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod undo;
 mod witness;
 mod work;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rollcall_api::reasons;
 use rollcall_api::v1alpha1::{OnGone, SyncMode};
@@ -45,8 +48,8 @@ use index::Identity;
 use witness::Resemblance;
 use work::{Record, Work};
 
-use crate::model::{OutOfScope, Plan, Proposal, ReadProof, StreamPlan};
-use crate::names::{FieldName, Side};
+use crate::model::{Link, OutOfScope, Plan, Proposal, ReadProof, StreamPlan};
+use crate::names::{FieldName, RowId, Side};
 
 /// A plan with what it proposes.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,7 +89,13 @@ fn settle(
     let digester = Digester::new(input.key);
     for stream in &mut streams {
         stream.leave_out(input.actions);
-        stream.hold(input.terms, is_doubtful);
+        if let Some(compiled) = input.setting.stream(&stream.plan.name) {
+            stream.hold(compiled, input.terms, is_doubtful);
+        }
+        // Who approves everything says that they are the same people.
+        if is_doubtful && !input.approved.is_some_and(Approved::is_whole) {
+            stream.keep_memory();
+        }
     }
     if let Some(approved) = input.approved {
         approved.release(&mut streams, &digester);
@@ -94,6 +103,9 @@ fn settle(
     for stream in &mut streams {
         let effects = input.streams.get(&stream.plan.name).map(|read| read.effects.clone()).unwrap_or_default();
         guard::hold(stream, &input.terms.guard, &effects);
+        if input.approved.is_some() {
+            stream.leave_out_unapproved();
+        }
         stream.settle_moved();
         stream.drop_unapproved_links(input.terms);
     }
@@ -117,7 +129,14 @@ fn next_due(work: &Work<'_>) -> Option<jiff::Timestamp> {
 
 /// Whether so many linked rows are somebody else's, or gone, that the systems are not the ones that were linked.
 fn is_doubtful(work: &Work<'_>) -> bool {
-    let strange = work.records.iter().filter(|record| record.resemblance != Resemblance::Same).count();
+    let lead = work.stream.lead();
+    let delivered: HashSet<&RowId> = work.records.iter().map(|record| &record.row.id).collect();
+    let absent = work.input.links.iter().filter(|link| !delivered.contains(&end(link, lead)));
+    let is_strange = |link: &&Link| {
+        work.index.row(link).is_some_and(|row| work.resemblance_of_follower(link, row) != Resemblance::Same)
+    };
+    let strange = work.records.iter().filter(|record| record.resemblance != Resemblance::Same).count()
+        + absent.filter(is_strange).count();
     let vanished = work
         .records
         .iter()

@@ -24,8 +24,12 @@ pub(super) fn choose<'a>(stream: &CompiledStream, rows: &'a [Row], classes: &mut
             families.entry(parent).or_default().push(row);
         }
     }
+    let is_failed =
+        |row: &Row, classes: &HashMap<&RowId, Class>| matches!(classes.get(&row.id), Some(Class::Failed(_)));
+    // Without a parent it may belong to any of them.
+    let is_any_unreadable = rows.iter().any(|row| row.parent.is_none() && is_failed(row, classes));
     for family in families.into_values() {
-        let is_unreadable = family.iter().any(|row| matches!(classes.get(&row.id), Some(Class::Failed(_))));
+        let is_unreadable = is_any_unreadable || family.iter().any(|row| is_failed(row, classes));
         let in_scope = |row: &&&Row| matches!(classes.get(&row.id), Some(Class::InScope { .. }));
         let members: Vec<&Row> = family.iter().filter(in_scope).copied().collect();
         let chosen = stream.pick.iter().find_map(|rule| best(stream, rule, &members)).map(|row| &row.id);
@@ -33,7 +37,8 @@ pub(super) fn choose<'a>(stream: &CompiledStream, rows: &'a [Row], classes: &mut
             let Some(Class::InScope { leaves_at }) = classes.get(&row.id) else { continue };
             let class = if is_unreadable {
                 let message =
-                    "another record of the same parent could not be read, so which one counts is not known".into();
+                    "another record, maybe of the same parent, could not be read, so which one counts is not known"
+                        .into();
                 Class::Failed(Failure { reason: reasons::SOURCE_UNREADABLE, message })
             } else if Some(&row.id) == chosen {
                 continue;

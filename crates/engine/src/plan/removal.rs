@@ -7,8 +7,10 @@ use rollcall_api::reasons;
 use rollcall_api::v1alpha1::{OnGone, StreamMode, SyncMode};
 
 use super::Draft;
+use super::classify::Class;
 use super::index::{Identity, Presence};
 use super::input::end;
+use super::witness::{Resemblance, SOMEBODY_ELSE};
 use super::work::{Record, Work};
 use crate::model::{Disposition, Fields, Line, Link, Operation, ReadProof, References, Row};
 use crate::names::RowId;
@@ -59,9 +61,11 @@ pub(super) fn absent(work: &Work<'_>, mode: SyncMode) -> Vec<Draft> {
     gone.map(|link| one_absent(work, link, mode, &moved)).collect()
 }
 
-/// Rows that a present record seems to have taken over, by the identifier on the following side.
+/// Rows that a present record seems to have taken over, by the identifier on the following side. One that has left itself
+/// takes nothing over.
 fn moved(work: &Work<'_>) -> BTreeMap<RowId, RowId> {
-    let moved = work.records.iter().filter_map(|record| match &record.identity {
+    let present = work.records.iter().filter(|record| matches!(record.class, Class::InScope { .. }));
+    let moved = present.filter_map(|record| match &record.identity {
         Identity::Moved(_, row) => Some((row.id.clone(), record.row.id.clone())),
         _ => None,
     });
@@ -103,6 +107,9 @@ fn one_absent(work: &Work<'_>, link: &Link, mode: SyncMode, moved: &BTreeMap<Row
         return skip(reasons::ABSENT_KEPT, "gone; leaver.onAbsence is Keep");
     }
     match work.index.row(link) {
+        Some(row) if work.resemblance_of_follower(link, row) == Resemblance::Stranger => {
+            Draft::of_link(link, Disposition::Conflict, reasons::SOMEBODY_ELSE, SOMEBODY_ELSE)
+        }
         Some(row) => {
             let (disposition, reason, message) = remove(work, Some(link), row, mode, reasons::LEAVER_ABSENT);
             Draft::of_link(link, disposition, reason, message)

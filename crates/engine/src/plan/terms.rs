@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use rollcall_api::reasons;
 use rollcall_api::v1alpha1::Guard;
 
-use crate::model::{AgreedGuard, Agreement, Entry};
+use crate::compile::{CompiledField, CompiledStream};
+use crate::model::{AgreedGuard, Agreement, Entry, Line};
 use crate::names::{FieldName, StreamName};
 
 /// How a setting stands to what was agreed.
@@ -77,15 +78,16 @@ impl Terms {
     }
 
     /// Why an entry waits because of the terms; None: it need not.
-    pub(super) fn hold(&self, stream: &StreamName, entry: &Entry) -> Option<&'static str> {
+    pub(super) fn hold(&self, stream: &CompiledStream, entry: &Entry) -> Option<&'static str> {
         match &self.holds {
             Holds::All(reason) => Some(reason),
-            Holds::Some { streams, .. } if streams.contains(stream) => Some(reasons::RULES_CHANGED),
+            Holds::Some { streams, .. } if streams.contains(&stream.name) => Some(reasons::RULES_CHANGED),
             Holds::Some { fields, .. } if fields.is_empty() => None,
             Holds::Some { fields, .. } => {
-                let touched = entry.lines().iter().flat_map(|line| line.set.names().chain(line.references.keys()));
-                let is_changed = |field: &FieldName| fields.contains(&(stream.clone(), field.clone()));
-                touched.into_iter().any(is_changed).then_some(reasons::MAPPING_CHANGED)
+                let is_changed = |field: &&CompiledField| fields.contains(&(stream.name.clone(), field.to.clone()));
+                let changed: Vec<&CompiledField> = stream.fields.iter().filter(is_changed).collect();
+                let touches = |line: &Line| changed.iter().any(|field| field.is_written_by(line));
+                entry.lines().iter().any(touches).then_some(reasons::MAPPING_CHANGED)
             }
         }
     }

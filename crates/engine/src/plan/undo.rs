@@ -141,7 +141,7 @@ fn inverse_at(stream: &CompiledStream, side: Side, writes: &[&Write], row: &Row)
         return Inverse::Line((!is_done).then(|| line(operation, Fields::new(), Fields::new())), Vec::new());
     }
     let (mut set, mut before, mut changed) = (Fields::new(), Fields::new(), Vec::new());
-    let mut active = None;
+    let mut was_active = row.active;
     for write in writes {
         for (field, after) in write.after.expose().iter() {
             let now = row.values().get(field).cloned().unwrap_or(Value::Null);
@@ -159,17 +159,16 @@ fn inverse_at(stream: &CompiledStream, side: Side, writes: &[&Write], row: &Row)
             }
         }
         match write.operation {
-            Operation::Disable if !row.active => active = Some(true),
-            Operation::Enable if row.active => active = Some(false),
-            Operation::Disable | Operation::Enable => changed.push("active".to_owned()),
+            Operation::Disable => was_active = true,
+            Operation::Enable => was_active = false,
             Operation::Create | Operation::Update | Operation::Delete => {}
         }
     }
-    let operation = match active {
-        Some(true) => Operation::Enable,
-        Some(false) => Operation::Disable,
-        None if set.is_empty() => return Inverse::Line(None, changed),
-        None => Operation::Update,
+    let operation = match (row.active, was_active) {
+        (false, true) => Operation::Enable,
+        (true, false) => Operation::Disable,
+        _ if set.is_empty() => return Inverse::Line(None, changed),
+        _ => Operation::Update,
     };
     Inverse::Line(Some(line(operation, set, before)), changed)
 }

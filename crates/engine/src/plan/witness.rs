@@ -17,6 +17,9 @@ const FEW: usize = 2;
 /// More strangers than this share of the linked records, in percent, mean another tenant or a re-numbered source.
 const MANY_PERCENT: usize = 10;
 
+pub(super) const SOMEBODY_ELSE: &str =
+    "the linked rows have nothing in common any more: another person, or another tenant";
+
 /// Makes keyed hashes of values.
 #[derive(Clone)]
 pub(super) struct Hasher(hmac::Key);

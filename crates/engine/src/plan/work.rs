@@ -12,7 +12,7 @@ use super::mapping::{self, Mapped};
 use super::witness::{self, Hasher, Resemblance};
 use super::{PlanInput, pick};
 use crate::compile::{CompiledMatch, CompiledStream};
-use crate::model::{Row, Witness};
+use crate::model::{Link, Row, Witness};
 use crate::names::{RowId, Side};
 use crate::value::DateFormats;
 
@@ -135,6 +135,20 @@ impl<'a> Work<'a> {
             (Resemblance::Doubtful, _) | (_, Resemblance::Doubtful) => Resemblance::Doubtful,
             _ => Resemblance::Same,
         };
+    }
+
+    /// Whether the row of the following side still is the one that was linked, when the leading side has none.
+    pub(super) fn resemblance_of_follower(&self, link: &Link, row: &Row) -> Resemblance {
+        match self.stream.follower() {
+            Side::Target => {
+                let (remembered, none) = (&link.witness, Witness::new());
+                witness::target_resemblance(&self.hasher, self.stream, remembered, &none, &link.source_key, row)
+            }
+            Side::Source => {
+                let present = witness::of(&self.hasher, self.stream, &forward(self.stream, row, self.formats, None));
+                witness::source_resemblance(&self.hasher, &link.witness, &present, &link.source_key)
+            }
+        }
     }
 
     /// Records that share an identifying value in one run: only the one whose row has it already may keep it. Nobody can

@@ -1,0 +1,227 @@
+//! Rule 6: who is who is checked, not assumed.
+
+use serde_json::json;
+
+use super::World;
+use super::world::{link, person, row, source_row, target_row};
+use crate::names::SourceKey;
+
+/// So many people in step, all of them remembered.
+fn known(count: usize) -> World {
+    World::new().staff(count).remembered()
+}
+
+fn key(number: usize) -> String {
+    format!("p{number:03}")
+}
+
+/// Other people under the keys of some that are linked.
+fn strangers(world: World, keys: impl IntoIterator<Item = usize>) -> World {
+    keys.into_iter().fold(world, |world, number| {
+        let other = json!({"name": format!("Else {number}"), "email": format!("else{number}@elsewhere.org")});
+        world.with(|world| *source_row(world, &key(number)) = person(&key(number), other))
+    })
+}
+
+#[test]
+fn what_is_remembered_of_a_person_is_hashes_and_the_same_for_every_run() {
+    let world = World::new().in_step("a");
+    let memory = world.entry("a").memory.unwrap();
+    let fields: Vec<&str> = memory.witness.keys().map(|field| field.as_str()).collect();
+    assert_eq!(fields, ["externalId", "name", "userName"]);
+    assert_eq!(world.remembered().entry("a").memory, None, "there is nothing new to remember");
+}
+
+#[test]
+fn a_single_stranger_is_a_conflict_and_the_others_go_on() {
+    let world = strangers(known(30), [0]).now_has("p001", "name", json!("New"));
+    assert_eq!(world.verdict("p000"), ("conflict", "SomebodyElse"));
+    assert_eq!((world.verdict("p001"), world.held("p001")), (("update", "Changed"), None));
+}
+
+#[test]
+fn a_stranger_that_has_left_removes_nobody() {
+    let world = strangers(known(30), [0]).now_has("p000", "status", json!("LEFT"));
+    assert_eq!(world.verdict("p000"), ("conflict", "SomebodyElse"));
+}
+
+#[test]
+fn another_tenant_with_overlapping_identifiers_holds_everything() {
+    let world = strangers(known(30), 0..25).person("joiner", json!({})).now_has("p026", "name", json!("New")).now_has(
+        "p027",
+        "status",
+        json!("LEFT"),
+    );
+    for number in 0..25 {
+        assert_eq!(world.verdict(&key(number)), ("conflict", "SomebodyElse"));
+    }
+    for key in ["joiner", "p026", "p027"] {
+        assert_eq!(world.held(key), Some("IdentityDoubtful"), "{key}");
+    }
+    assert_eq!(world.plan().counts().created + world.plan().counts().disabled, 0);
+}
+
+#[test]
+fn another_tenant_of_the_target_holds_everything_too() {
+    let world = (0..30).fold(known(30), |world, number| {
+        let key = key(number);
+        world.target_has(&key, "name", json!("Else")).target_has(&key, "externalId", json!(null)).target_has(
+            &key,
+            "userName",
+            json!(format!("else{number}@elsewhere.org")),
+        )
+    });
+    let world = world.person("joiner", json!({}));
+    assert_eq!(world.verdict("p000"), ("conflict", "SomebodyElse"));
+    assert_eq!(world.held("joiner"), Some("IdentityDoubtful"));
+}
+
+#[test]
+fn many_rows_that_the_target_no_longer_has_hold_everything() {
+    let world = |gone: usize| {
+        known(30).with(|world| {
+            world.people.target.drain(0..gone);
+        })
+    };
+    assert_eq!((world(3).verdict("p000"), world(3).held("p000")), (("create", "New"), None));
+    assert_eq!(world(4).held("p000"), Some("IdentityDoubtful"));
+}
+
+#[test]
+fn while_it_is_in_doubt_who_is_who_nothing_is_linked_remembered_or_forgotten() {
+    // Both tenants were exchanged, and there is but one thing by which people can be told apart.
+    let by_email = |world: &mut World| {
+        world.people.spec["fields"].as_array_mut().unwrap().remove(2);
+    };
+    let mut world = World::new().with(by_email).staff(30).remembered();
+    for number in 0..30 {
+        let email = format!("else{number}@elsewhere.org");
+        world = world.now_has(&key(number), "email", json!(email)).target_has(&key(number), "userName", json!(email));
+    }
+    let world = world.person("found", json!({})).existing("found").link("both-gone").person("new", json!({}));
+    assert_eq!(world.held("new"), Some("IdentityDoubtful"));
+    assert_eq!(world.entry("p000").memory, None, "or the next run would take the others for the same people");
+    assert!(!world.entry("found").links && world.entry("found").memory.is_none());
+    assert!(!world.entry("both-gone").drops_link);
+    assert_eq!(world.remembered().held("new"), Some("IdentityDoubtful"), "a second run says the same");
+}
+
+#[test]
+fn what_changes_about_a_person_is_no_stranger_as_long_as_something_stays() {
+    let world = known(30).now_has("p000", "name", json!("Married")).now_has("p001", "email", json!("new@example.org"));
+    assert_eq!(world.verdict("p000"), ("update", "Changed"));
+    assert_eq!(world.verdict("p001"), ("update", "Changed"));
+}
+
+#[test]
+fn people_who_swap_their_email_addresses_are_themselves() {
+    let world = known(30).now_has("p000", "email", json!("p001@example.org")).now_has(
+        "p001",
+        "email",
+        json!("p000@example.org"),
+    );
+    for key in ["p000", "p001"] {
+        assert_eq!((world.verdict(key), world.held(key)), (("update", "Changed"), None), "{key}");
+    }
+}
+
+#[test]
+fn a_change_that_was_written_before_the_run_could_remember_it_is_no_stranger() {
+    let world = known(3).now_has("p000", "email", json!("new@example.org")).target_has(
+        "p000",
+        "userName",
+        json!("new@example.org"),
+    );
+    assert_eq!(world.verdict("p000"), ("unchanged", "Unchanged"));
+}
+
+#[test]
+fn a_row_of_the_target_that_is_somebody_else_now_is_not_removed_for_an_absent_person() {
+    let world = known(30).with(|world| {
+        world.people.source.remove(0);
+        *target_row(world, "p000") = row("t-p000", json!({"userName": "else@elsewhere.org", "name": "Else"}));
+    });
+    assert_eq!(world.verdict("p000"), ("conflict", "SomebodyElse"));
+    let same = known(30).with(|world| {
+        world.people.source.remove(0);
+    });
+    assert_eq!(same.verdict("p000"), ("disable", "LeaverAbsent"));
+}
+
+/// Gives a person another key in the source.
+fn renumbered(world: World, from: &str, to: &str) -> World {
+    world.with(|world| {
+        let row = source_row(world, from);
+        row.id = to.into();
+        super::world::set(row, "id", json!(to));
+    })
+}
+
+#[test]
+fn a_person_whose_key_changed_is_proposed_as_the_same_and_neither_removed_nor_created() {
+    let world = renumbered(known(30), "p000", "q000");
+    assert_eq!(world.verdict("p000"), ("skip", "KeyChanged"));
+    let entry = world.entry("q000");
+    assert_eq!((world.verdict("q000"), entry.held), (("update", "KeyChanged"), Some("KeyChanged")));
+    assert_eq!(entry.target_id, Some("t-p000".into()));
+    assert_eq!(entry.replaces, Some(SourceKey::from("p000")));
+    let released = world.clone().releasing(&world.proposal());
+    assert_eq!((released.held("q000"), released.entry("q000").links), (None, true));
+    assert_eq!(released.verdict("p000"), ("skip", "KeyChanged"));
+}
+
+#[test]
+fn a_relink_alone_has_to_be_approved_too() {
+    let world = renumbered(known(30), "p000", "q000").with(|world| {
+        world.people.spec["match"] = json!([{"field": "userName"}]);
+        world.people.spec["fields"][0]["apply"] = json!("OnCreate");
+    });
+    assert_eq!((world.verdict("q000"), world.held("q000")), (("update", "KeyChanged"), Some("KeyChanged")));
+    assert!(world.entry("q000").lines()[0].is_silent());
+    assert_eq!(world.proposal().lines.len(), 1);
+}
+
+#[test]
+fn a_renumbered_source_creates_and_removes_nobody() {
+    let world = (0..30).fold(known(30), |world, number| renumbered(world, &key(number), &format!("q{number:03}")));
+    let counts = world.plan().counts();
+    assert_eq!((counts.created, counts.disabled, counts.updated), (0, 0, 0));
+    assert_eq!((counts.held, counts.skipped), (30, 30));
+    for line in world.proposal().lines {
+        assert_eq!(line.action, rollcall_api::v1alpha1::Action::Update);
+    }
+}
+
+#[test]
+fn a_person_who_returns_under_another_key_is_proposed_and_enabled_with_the_approval() {
+    let world = renumbered(known(30), "p000", "q000").with(|world| {
+        target_row(world, "p000").active = false;
+        world.people.links[0].disabled_at = Some("2026-05-01T00:00:00Z".parse().unwrap());
+    });
+    assert_eq!((world.verdict("q000"), world.held("q000")), (("enable", "KeyChanged"), Some("KeyChanged")));
+    let suspended = world.with(|world| world.people.links[0].disabled_at = None);
+    assert_eq!(suspended.verdict("q000"), ("update", "KeyChanged"), "an administrator's suspension stands");
+}
+
+#[test]
+fn a_leaver_is_disabled_although_a_joiner_took_the_email_over() {
+    let world =
+        known(30).now_has("p000", "status", json!("LEFT")).person("joiner", json!({"email": "p000@example.org"}));
+    assert_eq!((world.verdict("p000"), world.held("p000")), (("disable", "LeaverStatus"), None));
+    assert_eq!(world.held("joiner"), Some("KeyChanged"));
+}
+
+#[test]
+fn a_person_whose_key_changed_and_who_has_left_under_the_new_one_keeps_no_access() {
+    let world = renumbered(known(30), "p000", "q000").now_has("q000", "status", json!("LEFT"));
+    assert_eq!((world.verdict("p000"), world.held("p000")), (("disable", "LeaverAbsent"), None));
+    assert_eq!(world.verdict("q000"), ("skip", "NotInTarget"));
+}
+
+#[test]
+fn links_of_the_first_edition_remember_nothing_and_go_on() {
+    let world = World::new().in_step("a").now_has("a", "name", json!("New")).with(|world| {
+        world.people.links = vec![link("people", "a", "t-a")];
+    });
+    assert_eq!(world.verdict("a"), ("update", "Changed"));
+}
