@@ -13,14 +13,15 @@ use rollcall_engine::redacted::Redacted;
 pub(in crate::cli) fn outcome(key: &str, result: OutcomeResult, reason: &str) -> Outcome {
     Outcome {
         stream: "people".into(),
-        source_key: key.into(),
+        source_key: Some(key.into()),
         target_id: None,
         result,
         action: None,
         code: 200,
         reason: reason.into(),
         message: String::new(),
-        fields: Redacted::new(Fields([("name".to_owned(), Value::from("Jane"))].into())),
+        fields: Redacted::new([("name".into(), Value::from("Jane"))].into_iter().collect()),
+        before: Redacted::default(),
         defaulted: Vec::new(),
         at: Timestamp::UNIX_EPOCH,
     }
@@ -68,7 +69,7 @@ fn records_have_a_column_for_every_field_of_any_of_them() {
     let first = outcome("1", OutcomeResult::Created, reasons::CREATED);
     let mut second = outcome("2", OutcomeResult::Updated, reasons::UPDATED);
     second.fields =
-        Redacted::new(Fields([("active".to_owned(), Value::from(true)), ("city".to_owned(), Value::Null)].into()));
+        Redacted::new([("active".into(), Value::from(true)), ("city".into(), Value::Null)].into_iter().collect());
     let sheet = records(&[&first, &second]);
     let end = sheet.header.len() - 3;
     assert_eq!(sheet.header[end..], ["fields.active", "fields.city", "fields.name"]);

@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn values_cannot_move_the_cursor_of_a_terminal() {
         let mut evil = outcome("17\u{1b}[2J", OutcomeResult::Created, reasons::CREATED);
-        evil.fields.expose_mut().0.insert("name".into(), "\u{9b}31m".into());
+        evil.fields.expose_mut().insert("name".into(), "\u{9b}31m".into());
         let text = records(&[&evil]);
         assert!(!text.chars().any(|character| character.is_control() && character != '\n'), "{text:?}");
     }
