@@ -119,6 +119,7 @@ reasons! {
     OUT_OF_SCOPE = "OutOfScope", Expected, "The stream's scope is false for the record; the message has the clause.";
     KEY_CHANGED = "KeyChanged", Actionable, "The same person seems to go on under another identifier of the source; approve it, or correct the source.";
     BLOCKED_BY = "BlockedBy", Transient, "The record needs another one that failed, is held or is not there yet; it follows once that one is there.";
+    LEFT_FOR_SYNC = "LeftForSync", Expected, "A run of type Release writes only what was approved; the next run does the rest.";
     ACTION_NOT_SELECTED = "ActionNotSelected", Expected, "The run is limited to other kinds of write; another run does the rest.";
     SUSPENDED_IN_TARGET = "SuspendedInTarget", Expected, "Somebody else disabled the record in the target; Rollcall enables only what it disabled itself.";
     NOT_ELIGIBLE = "NotEligible", Expected, "The selected record is not in scope.";

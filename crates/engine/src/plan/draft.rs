@@ -151,20 +151,25 @@ impl Draft {
     /// The end of records of which it cannot be told which row they are, or that are somebody else's.
     pub(super) fn settled(work: &Work<'_>, record: &Record<'_>) -> Option<Self> {
         let new = |disposition, reason, message: &str| Some(Self::new(work, record, disposition, reason, message));
+        let is_leaver = !matches!(record.class, super::classify::Class::InScope { .. });
         match &record.identity {
             Identity::Failed(failure) => return Some(Self::failed(work, record, failure)),
             Identity::Conflict(reason, message) => return new(Disposition::Conflict, reason, message),
             Identity::Unknown(message) => return new(Disposition::Fail, reasons::TARGET_UNKNOWN, message),
+            Identity::Unlisted if !is_leaver => {
+                let text = "the list was cut by position, so whether it has the record is not known";
+                return new(Disposition::Fail, reasons::TARGET_UNKNOWN, text);
+            }
             Identity::Linked(..)
             | Identity::Matched(_)
             | Identity::Moved(..)
             | Identity::Missing { .. }
+            | Identity::Unlisted
             | Identity::NotAsked => {}
         }
         if record.resemblance == Resemblance::Stranger {
             return new(Disposition::Conflict, reasons::SOMEBODY_ELSE, SOMEBODY_ELSE);
         }
-        let is_leaver = !matches!(record.class, super::classify::Class::InScope { .. });
         match &record.identity {
             Identity::Linked(_, row) | Identity::Matched(row) | Identity::Moved(_, row) if row.fault.is_some() => {
                 let linked_leaver = is_leaver && matches!(record.identity, Identity::Linked(..));
@@ -277,6 +282,19 @@ impl DraftStream {
             draft.entry.links = false;
             draft.entry.memory = None;
             draft.drops_link = false;
+        }
+    }
+
+    /// A run of type Release writes what was approved and nothing else.
+    pub(super) fn leave_for_sync(&mut self) {
+        for draft in &mut self.drafts {
+            if draft.entry.is_write() && !draft.entry.approved {
+                draft.entry.disposition = Disposition::Skip;
+                draft.entry.links = false;
+                draft.entry.reason = reasons::LEFT_FOR_SYNC;
+                "needs no approval; a run of type Release writes only what was approved"
+                    .clone_into(&mut draft.entry.message);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use super::classify::{Class, Failure};
 use super::input::{StreamInput, end};
 use super::keys::Key;
 use crate::compile::{CompiledMatch, CompiledStream};
-use crate::model::{Link, Row};
+use crate::model::{Link, ReadProof, Row};
 use crate::names::{RowId, Side};
 
 /// Which row of the following side a leading record is.
@@ -25,6 +25,9 @@ pub(super) enum Identity<'a> {
     Moved(&'a Link, &'a Row),
     /// None: the following side does not have it. `vanished`: it had, by the record's link.
     Missing { vanished: bool },
+    /// The following side's list does not have it, but its pages were cut by position: a row that moved meanwhile would
+    /// not show.
+    Unlisted,
     /// It could not be found out whether the following side has it.
     Unknown(String),
     /// It cannot be told which.
@@ -214,6 +217,9 @@ impl<'a> Index<'a> {
         }
         if self.follower_is_complete || self.input.looked_up.contains(lead) {
             return Identity::Missing { vanished };
+        }
+        if self.input.read(self.lead.other()).proof == ReadProof::ByPosition {
+            return Identity::Unlisted;
         }
         Identity::Unknown(format!(
             "the {side} did not answer every match rule, so whether it has the record is not known"

@@ -57,9 +57,13 @@ pub fn absent(stream: &CompiledStream, input: &StreamInput, plan: &PlanInput<'_>
 pub fn open(stream: &CompiledStream, input: &StreamInput, plan: &PlanInput<'_>) -> Vec<Question> {
     let work = Work::new(stream, input, plan);
     let is_open = |record: &&Record<'_>| {
-        let is_sent = matches!(record.class, Class::InScope { .. } | Class::Leaver(_));
         let is_linked = work.index.link(&record.row.id).is_some_and(|link| !work.index.is_gone(link));
-        is_sent && !is_linked && matches!(record.identity, Identity::Unknown(_))
+        let is_open = match (&record.identity, &record.class) {
+            (Identity::Unlisted, Class::InScope { .. }) => true,
+            (Identity::Unknown(_), Class::InScope { .. } | Class::Leaver(_)) => true,
+            _ => false,
+        };
+        is_open && !is_linked
     };
     work.records.iter().filter(is_open).map(|record| question(&work, record)).collect()
 }
