@@ -19,7 +19,7 @@ const PROGRAM: &[(&str, &[&str])] = &[
 const ENGINE: &[(&str, &[&str])] = &[
     ("redacted", &[]),
     ("names", &[]),
-    ("value", &["definitions"]),
+    ("value", &["definitions", "model"]),
     ("admission", &[]),
     ("schedule", &[]),
     ("definitions", &["redacted", "names"]),

@@ -5,6 +5,7 @@ use regex::Regex;
 use serde_json::{Number, Value};
 
 use crate::definitions::schema::{FieldSchema, FieldType};
+pub(crate) use crate::model::is_empty;
 use rollcall_api::reasons;
 
 /// Why a value cannot be sent.
@@ -19,16 +20,6 @@ pub(crate) struct ValueError {
 
 fn invalid(text: impl Into<String>) -> ValueError {
     ValueError { reason: reasons::VALUE_INVALID, text: text.into() }
-}
-
-/// Whether a value counts as none: null, blank text, an empty list.
-pub(crate) fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    }
 }
 
 /// A single value as text, without trailing blanks; None for null, lists and objects.

@@ -6,9 +6,8 @@ use jiff::Timestamp;
 use rollcall_api::v1alpha1::{Action, Counts, Held};
 use serde::{Deserialize, Serialize};
 
-use super::{Agreed, Fields, Witness};
+use super::{Agreed, Fields, Witness, is_empty};
 use crate::names::{FieldName, RowId, Side, SourceKey, StreamName, TargetId};
-use crate::value::is_empty;
 
 /// What a run would do, in a fixed order.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,6 +12,7 @@ mod row;
 
 pub use agreement::{AgreedGuard, Agreement, StreamAgreement};
 pub use fields::Fields;
+pub(crate) use fields::is_empty;
 pub use journal::{Claim, Claimed, EffectCounts, Effects, Write, WriteState};
 pub use line::{Disposition, Entry, Line, Memory, Operation, OutOfScope, Plan, Reference, References, StreamPlan};
 pub use link::{Agreed, Link, Provenance, Witness};
