@@ -113,7 +113,8 @@ fn relink(world: &mut World, entry: &Entry, key: &SourceKey, id: &TargetId) {
         new.witness = memory.witness.clone();
         new.agreed = memory.agreed.clone();
     }
-    links.retain(|link| link.source_key != *key);
+    // A link is unique on both ends, and the row of the one that it takes the place of is gone.
+    links.retain(|link| link.source_key != *key && link.target_id != *id);
     links.push(new);
 }
 
