@@ -12,6 +12,7 @@ mod diff;
 mod digest;
 mod directory;
 mod draft;
+mod fields;
 mod guard;
 mod index;
 mod input;

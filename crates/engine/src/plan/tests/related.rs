@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::World;
-use super::world::{break_row, entry, link, placement, placements, reviews, row, source_row, word};
+use super::rows::{break_row, entry, link, placement, placements, reviews, row, source_row, word};
 use crate::model::Entry;
 
 /// A person with a placement, which has a review.

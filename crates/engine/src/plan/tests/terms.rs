@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::World;
-use super::world::{InForce, placement, placements};
+use super::rows::{placement, placements};
+use super::world::InForce;
 use crate::model::Agreement;
 
 /// A new person, one that has changed, one that has left, and one that is found by a match rule.
@@ -99,7 +100,7 @@ fn a_stream_that_is_new_in_the_setting_waits_and_the_others_go_on() {
         world.children.push(stream);
     });
     assert_eq!(held(&world), [None; 4]);
-    assert_eq!(super::world::entry(&world.plan(), "placements", "s1").held, Some("RulesChanged"));
+    assert_eq!(super::rows::entry(&world.plan(), "placements", "s1").held, Some("RulesChanged"));
 }
 
 #[test]

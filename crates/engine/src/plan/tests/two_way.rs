@@ -4,7 +4,7 @@ use rollcall_api::v1alpha1::FieldRule::{self, Fill, Pull, Push};
 use serde_json::{Value, json};
 
 use super::World;
-use super::world::{set_at, word};
+use super::rows::{set_at, word};
 use crate::model::Entry;
 use crate::names::Side::{self, Source, Target};
 use crate::plan::table::{Change, change};

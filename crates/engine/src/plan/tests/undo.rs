@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::World;
-use super::world::{set_at, target_row, word};
+use super::rows::{set_at, target_row, word};
 use crate::model::{Entry, Fields, Operation, Write, WriteState};
 use crate::names::{FieldName, Side};
 use crate::plan::{Planned, UndoInput, undo};
@@ -43,7 +43,7 @@ fn undone(world: &World, writes: &[Write]) -> Planned {
 
 #[track_caller]
 fn entry(world: &World, writes: &[Write], key: &str) -> Entry {
-    super::world::entry(&undone(world, writes).plan, "people", key)
+    super::rows::entry(&undone(world, writes).plan, "people", key)
 }
 
 #[track_caller]

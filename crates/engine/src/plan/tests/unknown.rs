@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::World;
-use super::world::{break_row, placement, placements, row, source_row, target_row};
+use super::rows::{break_row, placement, placements, row, source_row, target_row};
 use crate::model::ReadProof;
 
 const INCOMPLETE: [ReadProof; 6] = [
@@ -218,7 +218,7 @@ fn of_several_records_of_one_parent_the_first_rule_with_a_hit_chooses_the_latest
         stream.source.remove(1);
         stream.source.remove(0);
     });
-    assert_eq!(super::world::entry(&fallback.plan(), "placements", "s3").reason, "New");
+    assert_eq!(super::rows::entry(&fallback.plan(), "placements", "s3").reason, "New");
 }
 
 #[test]
@@ -232,9 +232,9 @@ fn where_one_record_of_a_parent_could_not_be_read_nobody_chooses_among_the_other
     for parent in [Some("a"), None] {
         let plan = with(parent).plan();
         for key in ["s1", "s2", "s3"] {
-            assert_eq!(super::world::entry(&plan, "placements", key).reason, "SourceUnreadable", "{key} {parent:?}");
+            assert_eq!(super::rows::entry(&plan, "placements", key).reason, "SourceUnreadable", "{key} {parent:?}");
         }
     }
     let elsewhere = with(Some("b")).plan();
-    assert_eq!(super::world::entry(&elsewhere, "placements", "s1").reason, "New");
+    assert_eq!(super::rows::entry(&elsewhere, "placements", "s1").reason, "New");
 }

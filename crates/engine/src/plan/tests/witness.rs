@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::World;
-use super::world::{link, person, row, source_row, target_row};
+use super::rows::{link, person, row, source_row, target_row};
 use crate::names::SourceKey;
 
 /// So many people in step, all of them remembered.
@@ -153,7 +153,7 @@ fn renumbered(world: World, from: &str, to: &str) -> World {
     world.with(|world| {
         let row = source_row(world, from);
         row.id = to.into();
-        super::world::set(row, "id", json!(to));
+        super::rows::set(row, "id", json!(to));
     })
 }
 

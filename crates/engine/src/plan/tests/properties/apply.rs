@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::World;
-use super::super::world::{link, row};
+use super::super::rows::{link, row};
 use crate::model::{Entry, Line, Link, Operation, Plan, Row};
 use crate::names::{RowId, Side, SourceKey, TargetId};
 use crate::plan::end;

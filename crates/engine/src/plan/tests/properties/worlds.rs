@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::World;
-use super::super::world::{KEY, break_row, link, person, row, set};
+use super::super::rows::{break_row, link, person, row, set};
+use super::super::world::KEY;
 use crate::compile::{CompiledSetting, agreement};
 use crate::model::{Agreement, ReadProof, Row};
 use crate::names::Side;
