@@ -9,7 +9,7 @@ use crate::model::Entry;
 /// A person with a placement, which has a review.
 fn family(world: World) -> World {
     world.with(|world| {
-        let mut stream = placements(json!([]));
+        let mut stream = placements(&json!([]));
         stream.source.push(placement("s1", "a", "W", "2026-01-01"));
         world.children.push(stream);
         let mut stream = reviews();

@@ -111,7 +111,7 @@ pub(super) fn link(stream: &str, key: &str, id: &str) -> Link {
 }
 
 /// A stream of placements of people, of which some count.
-pub(super) fn placements(pick: Value) -> Stream {
+pub(super) fn placements(pick: &Value) -> Stream {
     Stream::new(json!({
         "name": "placements", "pick": pick, "match": [{"field": "number"}], "leaver": {"deleteAfterDays": 0},
         "actions": {"delete": true},

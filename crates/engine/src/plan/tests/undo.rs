@@ -74,8 +74,8 @@ fn a_disabled_person_is_enabled_and_an_enabled_one_disabled() {
     let disabled = world.clone().with(|world| target_row(world, "a").active = false);
     let (off, on) =
         (write("a", Operation::Disable, json!({}), json!({})), write("a", Operation::Enable, json!({}), json!({})));
-    assert_eq!(verdict(&disabled, &[off.clone()]), ("enable", "TakenBack"));
-    assert_eq!(verdict(&world, &[on.clone()]), ("disable", "TakenBack"));
+    assert_eq!(verdict(&disabled, std::slice::from_ref(&off)), ("enable", "TakenBack"));
+    assert_eq!(verdict(&world, std::slice::from_ref(&on)), ("disable", "TakenBack"));
     assert_eq!(verdict(&world, &[off]), ("unchanged", "Unchanged"), "somebody has enabled the person since");
     assert_eq!(verdict(&disabled, &[on]), ("unchanged", "Unchanged"));
 }

@@ -199,7 +199,7 @@ fn a_source_row_that_could_not_be_read_may_be_anybody_in_a_stream_of_mode_pull()
 }
 
 fn with_placements(change: impl FnOnce(&mut super::world::Stream)) -> World {
-    let mut stream = placements(json!([{"when": "source.type == 'W'", "latest": "start"}, {"latest": "start"}]));
+    let mut stream = placements(&json!([{"when": "source.type == 'W'", "latest": "start"}, {"latest": "start"}]));
     stream.source.push(placement("s1", "a", "W", "2026-01-01"));
     stream.source.push(placement("s2", "a", "W", "2026-02-01"));
     stream.source.push(placement("s3", "a", "E", "2026-03-01"));

@@ -27,7 +27,7 @@ fn strangers(world: World, keys: impl IntoIterator<Item = usize>) -> World {
 fn what_is_remembered_of_a_person_is_hashes_and_the_same_for_every_run() {
     let world = World::new().in_step("a");
     let memory = world.entry("a").memory.unwrap();
-    let fields: Vec<&str> = memory.witness.keys().map(|field| field.as_str()).collect();
+    let fields: Vec<&str> = memory.witness.keys().map(crate::names::FieldName::as_str).collect();
     assert_eq!(fields, ["externalId", "name", "userName"]);
     assert_eq!(world.remembered().entry("a").memory, None, "there is nothing new to remember");
 }

@@ -292,7 +292,7 @@ impl World {
     pub(super) fn inputs(&self, setting: &CompiledSetting) -> BTreeMap<crate::names::StreamName, StreamInput> {
         let named = self.streams().map(|stream| {
             let name = stream.spec["name"].as_str().unwrap();
-            (name.into(), stream.input(setting.stream(name).map_or(Side::Source, |stream| stream.lead())))
+            (name.into(), stream.input(setting.stream(name).map_or(Side::Source, crate::compile::CompiledStream::lead)))
         });
         named.collect()
     }
