@@ -60,6 +60,27 @@ fn nobody_is_created_from_an_incomplete_list_unless_every_rule_was_answered() {
 }
 
 #[test]
+fn a_weaker_rule_decides_nothing_while_a_stronger_one_may_find_another_row() {
+    let by_email = |world: World| {
+        world.person("a", json!({})).with(|world| {
+            world.people.target.push(row("t", json!({"userName": "a@example.org"})));
+        })
+    };
+    assert_eq!(by_email(World::new()).verdict("a"), ("update", "Changed"));
+    let partial = by_email(World::new()).with(|world| world.people.target_proof = ReadProof::ByPosition);
+    assert_eq!(partial.verdict("a"), ("fail", "TargetUnknown"));
+    assert_eq!(partial.clone().now_has("a", "status", json!("LEFT")).verdict("a"), ("fail", "TargetUnknown"));
+    let answered = partial.with(|world| world.people.looked_up = ["a".to_owned()].into());
+    assert_eq!(answered.verdict("a"), ("update", "Changed"));
+    let unreadable = by_email(World::new().existing("other"));
+    let unreadable = unreadable.with(|world| break_row(target_row(world, "other"), &["externalId"]));
+    assert_eq!(unreadable.verdict("a"), ("fail", "TargetUnknown"));
+    let first = World::new().person("a", json!({})).existing("a");
+    let first = first.with(|world| world.people.target_proof = ReadProof::ByPosition);
+    assert_eq!(first.verdict("a"), ("unchanged", "Unchanged"), "the strongest rule needs no other");
+}
+
+#[test]
 fn an_answer_about_one_person_says_nothing_about_another() {
     let world = World::new().person("a", json!({})).person("b", json!({})).with(|world| {
         world.people.target_proof = ReadProof::Selected;
