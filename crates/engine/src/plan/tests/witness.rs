@@ -88,6 +88,20 @@ fn many_rows_that_the_target_no_longer_has_hold_everything() {
 }
 
 #[test]
+fn many_people_who_are_gone_from_both_systems_are_not_forgotten() {
+    let world = |gone: usize| {
+        known(30).person("joiner", json!({})).with(|world| {
+            world.people.source.drain(0..gone);
+            world.people.target.drain(0..gone);
+        })
+    };
+    assert!(world(3).entry("p000").drops_link);
+    assert_eq!((world(4).entry("p000").drops_link, world(4).held("joiner")), (false, Some("IdentityDoubtful")));
+    let approved = world(4).releasing(&world(4).proposal());
+    assert!(approved.entry("p000").drops_link, "who approves everything says that they are gone");
+}
+
+#[test]
 fn while_it_is_in_doubt_who_is_who_nothing_is_linked_remembered_or_forgotten() {
     // Both tenants were exchanged, and there is but one thing by which people can be told apart.
     let by_email = |world: &mut World| {
