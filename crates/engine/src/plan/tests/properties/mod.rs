@@ -78,7 +78,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(8000))]
+    #![proptest_config(config(6000))]
 
     #[test]
     fn every_line_of_every_run_rests_on_evidence(
