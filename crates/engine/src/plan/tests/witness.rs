@@ -195,6 +195,36 @@ fn a_relink_alone_has_to_be_approved_too() {
     assert_eq!(world.proposal().lines.len(), 1);
 }
 
+/// People who are matched by their key alone, and have a day of birth.
+fn by_key(count: usize) -> World {
+    let world = World::new()
+        .with(|world| world.people.spec["match"] = json!([{"field": "externalId"}]))
+        .field(json!({"to": "born", "from": "born"}))
+        .staff(count);
+    let born = |number: usize| json!(format!("1990-01-{:02}", number + 1));
+    let dated = |world: World, number: usize| {
+        world.now_has(&key(number), "born", born(number)).target_has(&key(number), "born", born(number))
+    };
+    (0..count).fold(world, dated).remembered()
+}
+
+#[test]
+fn a_person_whose_key_changed_is_recognised_by_what_is_remembered_where_no_rule_finds_the_row() {
+    let world = renumbered(by_key(30), "p000", "q000");
+    assert_eq!(world.verdict("p000"), ("skip", "KeyChanged"));
+    assert_eq!((world.verdict("q000"), world.held("q000")), (("update", "KeyChanged"), Some("KeyChanged")));
+    let another = world.clone().now_has("q000", "born", json!("1970-05-05"));
+    assert_eq!(another.verdict("q000"), ("create", "New"), "a name alone is too little");
+    assert_eq!(another.verdict("p000"), ("disable", "LeaverAbsent"));
+    let twins = world.person("q001", json!({"name": "Name p000", "born": "1990-01-01"}));
+    for key in ["q000", "q001"] {
+        assert_eq!(twins.verdict(key), ("conflict", "MatchedTwice"), "{key}");
+    }
+    let all = (0..30).fold(by_key(30), |world, number| renumbered(world, &key(number), &format!("q{number:03}")));
+    let counts = all.plan().counts();
+    assert_eq!((counts.created, counts.disabled, counts.held), (0, 0, 30));
+}
+
 #[test]
 fn a_renumbered_source_creates_and_removes_nobody() {
     let world = (0..30).fold(known(30), |world, number| renumbered(world, &key(number), &format!("q{number:03}")));

@@ -127,7 +127,7 @@ fn schemas(can_disable: bool) -> (Schemas, Schemas) {
     let target = json!({
         "people": {"dependsOn": ["costCentres"], "canDisable": can_disable, "canDelete": true, "fields": {
             "externalId": {"lookup": true}, "userName": {"required": true, "lookup": true, "caseExact": false},
-            "name": {"maxLength": 12, "identifies": true}, "gender": {"enum": ["F", "M"]}, "born": {"type": "Date"},
+            "name": {"maxLength": 12, "identifies": true}, "gender": {"enum": ["F", "M"]}, "born": {"type": "Date", "identifies": true},
             "grade": {"type": "Integer"}, "mobile": {}, "rank": {}, "state": {},
             "manager": {"type": "Reference", "stream": "people"},
             "centre": {"type": "Reference", "stream": "costCentres"}
