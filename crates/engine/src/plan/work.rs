@@ -165,12 +165,18 @@ impl<'a> Work<'a> {
                 gone.entry(known).or_default().push((link, row));
             }
         }
+        if gone.is_empty() {
+            return;
+        }
         for record in &mut self.records {
             let is_new = matches!(record.class, Class::InScope { .. })
                 && matches!(record.identity, Identity::Missing { .. })
                 && self.index.link(&record.row.id).is_none();
+            if !is_new {
+                continue;
+            }
             let present = witness::beside_the_key(&self.hasher, &record.witness, &record.row.id);
-            if let (true, 2.., Some([(link, row)])) = (is_new, present.len(), gone.get(&present).map(Vec::as_slice)) {
+            if let (2.., Some([(link, row)])) = (present.len(), gone.get(&present).map(Vec::as_slice)) {
                 record.identity = Identity::Moved(link, row);
             }
         }
