@@ -204,26 +204,40 @@ impl<'a> Index<'a> {
                     in_doubt |= rule.unknown > 0;
                     earlier.push((rule, value));
                 }
-                Some([row]) => return self.claim(lead, row, rule, &earlier),
+                Some([row]) => {
+                    // A weaker rule decides nothing as long as a stronger one may find another row.
+                    let is_first = earlier.is_empty() && !in_doubt;
+                    return match if is_first { None } else { self.doubt(lead, in_doubt) } {
+                        None => self.claim(lead, row, rule, &earlier),
+                        Some(Identity::Unlisted) => Identity::Unknown(format!(
+                            "found by '{}' in a list that was cut by position, which does not show what a stronger rule finds",
+                            rule.name
+                        )),
+                        Some(doubt) => doubt,
+                    };
+                }
                 Some(_) => {
                     let text = format!("several rows have this record's value in '{}'", rule.name);
                     return Identity::Conflict(reasons::SEVERAL_MATCHES, text);
                 }
             }
         }
+        self.doubt(lead, in_doubt).unwrap_or(Identity::Missing { vanished })
+    }
+
+    /// Why rules that found nothing may yet be wrong, if they may.
+    fn doubt(&self, lead: &RowId, may_be_unreadable: bool) -> Option<Identity<'a>> {
         let side = self.lead.other().as_str();
-        if in_doubt {
-            return Identity::Unknown(format!("a row of the {side} that could not be read whole may be this record"));
-        }
-        if self.follower_is_complete || self.input.looked_up.contains(lead) {
-            return Identity::Missing { vanished };
-        }
-        if self.input.read(self.lead.other()).proof == ReadProof::ByPosition {
-            return Identity::Unlisted;
-        }
-        Identity::Unknown(format!(
-            "the {side} did not answer every match rule, so whether it has the record is not known"
-        ))
+        let text = if may_be_unreadable {
+            format!("a row of the {side} that could not be read whole may be this record")
+        } else if self.follower_is_complete || self.input.looked_up.contains(lead) {
+            return None;
+        } else if self.input.read(self.lead.other()).proof == ReadProof::ByPosition {
+            return Some(Identity::Unlisted);
+        } else {
+            format!("the {side} did not answer every match rule, so whether it has the record is not known")
+        };
+        Some(Identity::Unknown(text))
     }
 
     /// One hit: it must not belong to somebody else, neither by a claim, a link nor a stronger identifier.

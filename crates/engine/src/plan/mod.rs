@@ -12,6 +12,7 @@ mod diff;
 mod digest;
 mod directory;
 mod draft;
+mod fields;
 mod guard;
 mod index;
 mod input;
@@ -135,8 +136,9 @@ fn is_doubtful(work: &Work<'_>) -> bool {
     let lead = work.stream.lead();
     let delivered: HashSet<&RowId> = work.records.iter().map(|record| &record.row.id).collect();
     let absent = work.input.links.iter().filter(|link| !delivered.contains(&end(link, lead)));
-    let is_strange = |link: &&Link| {
-        work.index.row(link).is_some_and(|row| work.resemblance_of_follower(link, row) != Resemblance::Same)
+    let is_strange = |link: &&Link| match work.index.row(link) {
+        Some(row) => work.resemblance_of_follower(link, row) != Resemblance::Same,
+        None => link.disabled_at.is_none() && work.index.is_gone(link),
     };
     let strange = work.records.iter().filter(|record| record.resemblance != Resemblance::Same).count()
         + absent.filter(is_strange).count();

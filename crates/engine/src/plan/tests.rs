@@ -8,6 +8,7 @@ mod properties;
 mod records;
 mod related;
 mod release;
+mod rows;
 mod terms;
 mod two_way;
 mod undo;

@@ -73,6 +73,12 @@ pub(super) fn of(hasher: &Hasher, stream: &CompiledStream, mapped: &[Result<Mapp
     values.collect()
 }
 
+/// What is remembered of a record, or true of it, apart from what merely repeats its identifier.
+pub(super) fn beside_the_key(hasher: &Hasher, witness: &Witness, key: &str) -> Witness {
+    let says_something = |(field, hash): &(&FieldName, &u64)| hasher.text(field, key) != **hash;
+    witness.iter().filter(says_something).map(|(field, hash)| (field.clone(), *hash)).collect()
+}
+
 /// Compares a linked record of the source with what is remembered of it. What merely repeats its identifier says nothing.
 pub(super) fn source_resemblance(hasher: &Hasher, remembered: &Witness, present: &Witness, key: &str) -> Resemblance {
     let is_key = |field: &FieldName, hash: u64| hasher.text(field, key) == hash;

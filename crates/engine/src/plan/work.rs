@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use rollcall_api::reasons;
 
 use super::classify::{Circumstances, Class, Failure, classify};
-use super::index::{Identity, Index, refuse_shared};
-use super::input::StreamInput;
+use super::index::{Identity, Index, Presence, refuse_shared};
+use super::input::{StreamInput, end};
 use super::keys::{self, Key};
 use super::mapping::{self, Mapped};
 use super::witness::{self, Hasher, Resemblance};
@@ -69,6 +69,7 @@ impl<'a> Work<'a> {
                 work.records.push(record);
             }
         }
+        work.recognise_under_new_keys();
         refuse_shared(work.records.iter_mut().map(|record| &mut record.identity));
         work.refuse_shared_identifiers();
         work
@@ -147,6 +148,36 @@ impl<'a> Work<'a> {
             Side::Source => {
                 let present = witness::of(&self.hasher, self.stream, &forward(self.stream, row, self.formats, None));
                 witness::source_resemblance(&self.hasher, &link.witness, &present, &link.source_key)
+            }
+        }
+    }
+
+    /// Takes a new record for one that is gone, or has left, when everything that is remembered of that one is true of the
+    /// new one as well. The identifier says nothing here, and a single thing in common, such as a name, is too little.
+    fn recognise_under_new_keys(&mut self) {
+        let lead = self.stream.lead();
+        let mut gone: HashMap<Witness, Vec<(&Link, &Row)>> = HashMap::new();
+        for link in &self.input.links {
+            let is_gone = matches!(self.index.presence(&end(link, lead)), Presence::Absent | Presence::Left);
+            let is_ours = !self.input.claimed.contains(&end(link, self.stream.follower()));
+            if let (true, true, Some(row)) = (is_gone, is_ours, self.index.row(link)) {
+                let known = witness::beside_the_key(&self.hasher, &link.witness, &link.source_key);
+                gone.entry(known).or_default().push((link, row));
+            }
+        }
+        if gone.is_empty() {
+            return;
+        }
+        for record in &mut self.records {
+            let is_new = matches!(record.class, Class::InScope { .. })
+                && matches!(record.identity, Identity::Missing { .. })
+                && self.index.link(&record.row.id).is_none();
+            if !is_new {
+                continue;
+            }
+            let present = witness::beside_the_key(&self.hasher, &record.witness, &record.row.id);
+            if let (2.., Some([(link, row)])) = (present.len(), gone.get(&present).map(Vec::as_slice)) {
+                record.identity = Identity::Moved(link, row);
             }
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::World;
-use super::world::target_row;
+use super::rows::target_row;
 use crate::model::EffectCounts;
 use crate::plan::guard::removal_limit;
 use rollcall_api::v1alpha1::Guard;

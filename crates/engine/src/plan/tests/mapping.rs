@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::World;
-use super::world::{entry, line_at, link, row, set_at, target_row};
+use super::rows::{entry, line_at, link, row, set_at, target_row};
 use crate::model::{Entry, References};
 use crate::names::Side;
 

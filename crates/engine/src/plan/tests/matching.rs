@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::World;
-use super::world::{link, row, set_at};
+use super::rows::{link, row, set_at};
 use crate::model::ReadProof;
 use crate::names::Side;
 use rollcall_api::v1alpha1::SyncMode;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::World;
-use super::world::{break_row, line_at, set_at, source_row, target_row};
+use super::rows::{break_row, line_at, set_at, source_row, target_row};
 use crate::model::{Operation, ReadProof};
 use crate::names::Side;
 use rollcall_api::v1alpha1::{Action, SyncMode};

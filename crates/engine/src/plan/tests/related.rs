@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::World;
-use super::world::{break_row, entry, link, placement, placements, reviews, row, source_row, word};
+use super::rows::{break_row, entry, link, placement, placements, reviews, row, source_row, word};
 use crate::model::Entry;
 
 /// A person with a placement, which has a review.
 fn family(world: World) -> World {
     world.with(|world| {
-        let mut stream = placements(json!([]));
+        let mut stream = placements(&json!([]));
         stream.source.push(placement("s1", "a", "W", "2026-01-01"));
         world.children.push(stream);
         let mut stream = reviews();

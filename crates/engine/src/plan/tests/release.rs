@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::World;
-use super::world::row;
+use super::rows::row;
 use crate::model::Plan;
 use rollcall_api::v1alpha1::Action;
 

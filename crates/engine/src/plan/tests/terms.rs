@@ -3,8 +3,12 @@
 use serde_json::json;
 
 use super::World;
-use super::world::{InForce, placement, placements};
+use super::rows::{placement, placements};
+use super::world::InForce;
 use crate::model::Agreement;
+
+/// Something about a world that is not as it was agreed.
+type Change = fn(&mut World);
 
 /// A new person, one that has changed, one that has left, and one that is found by a match rule.
 fn busy() -> World {
@@ -65,7 +69,7 @@ fn a_create_budget_or_a_removal_limit_does_not_hide_the_first_run() {
 
 #[test]
 fn what_concerns_whom_and_how_holds_every_line_of_the_stream_until_it_is_agreed() {
-    let changes: [(&str, fn(&mut World)); 9] = [
+    let changes: [(&str, Change); 9] = [
         ("scope", |world| world.people.spec["scope"] = json!("source.kind != 'X'")),
         ("match", |world| world.people.spec["match"] = json!([{"field": "userName"}])),
         ("normalize", |world| world.people.spec["match"][0]["normalize"] = json!("Case")),
@@ -94,17 +98,17 @@ fn a_change_of_one_stream_holds_no_line_of_another() {
 #[test]
 fn a_stream_that_is_new_in_the_setting_waits_and_the_others_go_on() {
     let world = busy().with(|world| {
-        let mut stream = placements(json!([]));
+        let mut stream = placements(&json!([]));
         stream.source.push(placement("s1", "boss", "W", "2026-01-01"));
         world.children.push(stream);
     });
     assert_eq!(held(&world), [None; 4]);
-    assert_eq!(super::world::entry(&world.plan(), "placements", "s1").held, Some("RulesChanged"));
+    assert_eq!(super::rows::entry(&world.plan(), "placements", "s1").held, Some("RulesChanged"));
 }
 
 #[test]
 fn what_concerns_all_streams_or_the_systems_holds_everything() {
-    let changes: [(&str, &str, fn(&mut World)); 4] = [
+    let changes: [(&str, &str, Change); 4] = [
         ("mode", "RulesChanged", |world| world.in_force = InForce::This(Box::new(create_only()))),
         ("time zone", "RulesChanged", |world| world.zone = "Etc/UTC"),
         ("date formats", "RulesChanged", |world| world.parsing = json!({"dateFormats": ["DD/MM/YYYY"]})),
@@ -169,7 +173,7 @@ fn fields_of_the_two_sides_that_share_a_name_are_not_taken_for_each_other() {
 
 #[test]
 fn a_loosened_limit_waits_and_the_agreed_one_holds() {
-    let loosen: [(&str, fn(&mut World)); 6] = [
+    let loosen: [(&str, Change); 6] = [
         ("removals", |world| world.guard.max_removals += 1),
         ("percent", |world| world.guard.max_removal_percent += 1),
         ("creates", |world| world.guard.max_creates = None),

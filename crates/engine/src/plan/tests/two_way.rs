@@ -4,7 +4,7 @@ use rollcall_api::v1alpha1::FieldRule::{self, Fill, Pull, Push};
 use serde_json::{Value, json};
 
 use super::World;
-use super::world::{set_at, word};
+use super::rows::{set_at, word};
 use crate::model::Entry;
 use crate::names::Side::{self, Source, Target};
 use crate::plan::table::{Change, change};
@@ -14,9 +14,8 @@ fn the_table_of_rules_is_what_the_documentation_says() {
     let (none, one, two) = (None, Some("1"), Some("2"));
     let set = |side: Side| Change::Set(side);
     let keep = Change::Keep;
-    type Row = (FieldRule, Option<Side>, [Change; 4]);
     // Both empty; source only; target only; both, and different.
-    let table: [Row; 9] = [
+    let table: [(FieldRule, Option<Side>, [Change; 4]); 9] = [
         (Push, None, [keep, set(Target), set(Target), set(Target)]),
         (Push, Some(Source), [keep, set(Target), set(Target), set(Target)]),
         (Push, Some(Target), [keep, set(Target), set(Target), set(Target)]),

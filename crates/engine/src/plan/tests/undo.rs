@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::World;
-use super::world::{set_at, target_row, word};
+use super::rows::{set_at, target_row, word};
 use crate::model::{Entry, Fields, Operation, Write, WriteState};
 use crate::names::{FieldName, Side};
 use crate::plan::{Planned, UndoInput, undo};
@@ -43,7 +43,7 @@ fn undone(world: &World, writes: &[Write]) -> Planned {
 
 #[track_caller]
 fn entry(world: &World, writes: &[Write], key: &str) -> Entry {
-    super::world::entry(&undone(world, writes).plan, "people", key)
+    super::rows::entry(&undone(world, writes).plan, "people", key)
 }
 
 #[track_caller]
@@ -74,8 +74,8 @@ fn a_disabled_person_is_enabled_and_an_enabled_one_disabled() {
     let disabled = world.clone().with(|world| target_row(world, "a").active = false);
     let (off, on) =
         (write("a", Operation::Disable, json!({}), json!({})), write("a", Operation::Enable, json!({}), json!({})));
-    assert_eq!(verdict(&disabled, &[off.clone()]), ("enable", "TakenBack"));
-    assert_eq!(verdict(&world, &[on.clone()]), ("disable", "TakenBack"));
+    assert_eq!(verdict(&disabled, std::slice::from_ref(&off)), ("enable", "TakenBack"));
+    assert_eq!(verdict(&world, std::slice::from_ref(&on)), ("disable", "TakenBack"));
     assert_eq!(verdict(&world, &[off]), ("unchanged", "Unchanged"), "somebody has enabled the person since");
     assert_eq!(verdict(&disabled, &[on]), ("unchanged", "Unchanged"));
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::World;
-use super::world::{break_row, placement, placements, row, source_row, target_row};
+use super::rows::{break_row, placement, placements, row, source_row, target_row};
 use crate::model::ReadProof;
 
 const INCOMPLETE: [ReadProof; 6] = [
@@ -57,6 +57,27 @@ fn nobody_is_created_from_an_incomplete_list_unless_every_rule_was_answered() {
         let answered = world.with(|world| world.people.looked_up = ["new".to_owned()].into());
         assert_eq!(answered.verdict("new"), ("create", "New"), "{proof:?}");
     }
+}
+
+#[test]
+fn a_weaker_rule_decides_nothing_while_a_stronger_one_may_find_another_row() {
+    let by_email = |world: World| {
+        world.person("a", json!({})).with(|world| {
+            world.people.target.push(row("t", json!({"userName": "a@example.org"})));
+        })
+    };
+    assert_eq!(by_email(World::new()).verdict("a"), ("update", "Changed"));
+    let partial = by_email(World::new()).with(|world| world.people.target_proof = ReadProof::ByPosition);
+    assert_eq!(partial.verdict("a"), ("fail", "TargetUnknown"));
+    assert_eq!(partial.clone().now_has("a", "status", json!("LEFT")).verdict("a"), ("fail", "TargetUnknown"));
+    let answered = partial.with(|world| world.people.looked_up = ["a".to_owned()].into());
+    assert_eq!(answered.verdict("a"), ("update", "Changed"));
+    let unreadable = by_email(World::new().existing("other"));
+    let unreadable = unreadable.with(|world| break_row(target_row(world, "other"), &["externalId"]));
+    assert_eq!(unreadable.verdict("a"), ("fail", "TargetUnknown"));
+    let first = World::new().person("a", json!({})).existing("a");
+    let first = first.with(|world| world.people.target_proof = ReadProof::ByPosition);
+    assert_eq!(first.verdict("a"), ("unchanged", "Unchanged"), "the strongest rule needs no other");
 }
 
 #[test]
@@ -199,7 +220,7 @@ fn a_source_row_that_could_not_be_read_may_be_anybody_in_a_stream_of_mode_pull()
 }
 
 fn with_placements(change: impl FnOnce(&mut super::world::Stream)) -> World {
-    let mut stream = placements(json!([{"when": "source.type == 'W'", "latest": "start"}, {"latest": "start"}]));
+    let mut stream = placements(&json!([{"when": "source.type == 'W'", "latest": "start"}, {"latest": "start"}]));
     stream.source.push(placement("s1", "a", "W", "2026-01-01"));
     stream.source.push(placement("s2", "a", "W", "2026-02-01"));
     stream.source.push(placement("s3", "a", "E", "2026-03-01"));
@@ -218,7 +239,7 @@ fn of_several_records_of_one_parent_the_first_rule_with_a_hit_chooses_the_latest
         stream.source.remove(1);
         stream.source.remove(0);
     });
-    assert_eq!(super::world::entry(&fallback.plan(), "placements", "s3").reason, "New");
+    assert_eq!(super::rows::entry(&fallback.plan(), "placements", "s3").reason, "New");
 }
 
 #[test]
@@ -232,9 +253,9 @@ fn where_one_record_of_a_parent_could_not_be_read_nobody_chooses_among_the_other
     for parent in [Some("a"), None] {
         let plan = with(parent).plan();
         for key in ["s1", "s2", "s3"] {
-            assert_eq!(super::world::entry(&plan, "placements", key).reason, "SourceUnreadable", "{key} {parent:?}");
+            assert_eq!(super::rows::entry(&plan, "placements", key).reason, "SourceUnreadable", "{key} {parent:?}");
         }
     }
     let elsewhere = with(Some("b")).plan();
-    assert_eq!(super::world::entry(&elsewhere, "placements", "s1").reason, "New");
+    assert_eq!(super::rows::entry(&elsewhere, "placements", "s1").reason, "New");
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::World;
-use super::world::{link, person, row, source_row, target_row};
+use super::rows::{link, person, row, source_row, target_row};
 use crate::names::SourceKey;
 
 /// So many people in step, all of them remembered.
@@ -27,7 +27,7 @@ fn strangers(world: World, keys: impl IntoIterator<Item = usize>) -> World {
 fn what_is_remembered_of_a_person_is_hashes_and_the_same_for_every_run() {
     let world = World::new().in_step("a");
     let memory = world.entry("a").memory.unwrap();
-    let fields: Vec<&str> = memory.witness.keys().map(|field| field.as_str()).collect();
+    let fields: Vec<&str> = memory.witness.keys().map(crate::names::FieldName::as_str).collect();
     assert_eq!(fields, ["externalId", "name", "userName"]);
     assert_eq!(world.remembered().entry("a").memory, None, "there is nothing new to remember");
 }
@@ -85,6 +85,20 @@ fn many_rows_that_the_target_no_longer_has_hold_everything() {
     };
     assert_eq!((world(3).verdict("p000"), world(3).held("p000")), (("create", "New"), None));
     assert_eq!(world(4).held("p000"), Some("IdentityDoubtful"));
+}
+
+#[test]
+fn many_people_who_are_gone_from_both_systems_are_not_forgotten() {
+    let world = |gone: usize| {
+        known(30).person("joiner", json!({})).with(|world| {
+            world.people.source.drain(0..gone);
+            world.people.target.drain(0..gone);
+        })
+    };
+    assert!(world(3).entry("p000").drops_link);
+    assert_eq!((world(4).entry("p000").drops_link, world(4).held("joiner")), (false, Some("IdentityDoubtful")));
+    let approved = world(4).releasing(&world(4).proposal());
+    assert!(approved.entry("p000").drops_link, "who approves everything says that they are gone");
 }
 
 #[test]
@@ -153,7 +167,7 @@ fn renumbered(world: World, from: &str, to: &str) -> World {
     world.with(|world| {
         let row = source_row(world, from);
         row.id = to.into();
-        super::world::set(row, "id", json!(to));
+        super::rows::set(row, "id", json!(to));
     })
 }
 
@@ -179,6 +193,36 @@ fn a_relink_alone_has_to_be_approved_too() {
     assert_eq!((world.verdict("q000"), world.held("q000")), (("update", "KeyChanged"), Some("KeyChanged")));
     assert!(world.entry("q000").lines()[0].is_silent());
     assert_eq!(world.proposal().lines.len(), 1);
+}
+
+/// People who are matched by their key alone, and have a day of birth.
+fn by_key(count: usize) -> World {
+    let world = World::new()
+        .with(|world| world.people.spec["match"] = json!([{"field": "externalId"}]))
+        .field(json!({"to": "born", "from": "born"}))
+        .staff(count);
+    let born = |number: usize| json!(format!("1990-01-{:02}", number + 1));
+    let dated = |world: World, number: usize| {
+        world.now_has(&key(number), "born", born(number)).target_has(&key(number), "born", born(number))
+    };
+    (0..count).fold(world, dated).remembered()
+}
+
+#[test]
+fn a_person_whose_key_changed_is_recognised_by_what_is_remembered_where_no_rule_finds_the_row() {
+    let world = renumbered(by_key(30), "p000", "q000");
+    assert_eq!(world.verdict("p000"), ("skip", "KeyChanged"));
+    assert_eq!((world.verdict("q000"), world.held("q000")), (("update", "KeyChanged"), Some("KeyChanged")));
+    let another = world.clone().now_has("q000", "born", json!("1970-05-05"));
+    assert_eq!(another.verdict("q000"), ("create", "New"), "a name alone is too little");
+    assert_eq!(another.verdict("p000"), ("disable", "LeaverAbsent"));
+    let twins = world.person("q001", json!({"name": "Name p000", "born": "1990-01-01"}));
+    for key in ["q000", "q001"] {
+        assert_eq!(twins.verdict(key), ("conflict", "MatchedTwice"), "{key}");
+    }
+    let all = (0..30).fold(by_key(30), |world, number| renumbered(world, &key(number), &format!("q{number:03}")));
+    let counts = all.plan().counts();
+    assert_eq!((counts.created, counts.disabled, counts.held), (0, 0, 30));
 }
 
 #[test]

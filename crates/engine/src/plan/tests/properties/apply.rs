@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::World;
-use super::super::world::{link, row};
+use super::super::rows::{link, row};
 use crate::model::{Entry, Line, Link, Operation, Plan, Row};
 use crate::names::{RowId, Side, SourceKey, TargetId};
 use crate::plan::end;
@@ -113,7 +113,8 @@ fn relink(world: &mut World, entry: &Entry, key: &SourceKey, id: &TargetId) {
         new.witness = memory.witness.clone();
         new.agreed = memory.agreed.clone();
     }
-    links.retain(|link| link.source_key != *key);
+    // A link is unique on both ends, and the row of the one that it takes the place of is gone.
+    links.retain(|link| link.source_key != *key && link.target_id != *id);
     links.push(new);
 }
 

@@ -63,18 +63,17 @@ fn is_gone_by_its_own_words(case: &Case, row: &Row) -> bool {
 fn removal(case: &Case, entry: &Entry) -> Result<(), TestCaseError> {
     let (lead, stream) = (case.lead(), &case.world.people);
     let leading = id(entry, lead).expect("a removal is about a record of the leading side");
-    match rows(case, lead).iter().find(|row| row.id == leading) {
-        Some(row) => prop_assert!(is_gone_by_its_own_words(case, row), "{} is there", leading),
-        None => {
-            let proof = if lead == Side::Source { stream.source_proof } else { stream.target_proof };
-            prop_assert!(proof.is_complete(), "{} was not read", leading);
-            let is_asked = !stream.asks_by_id || !stream.silent_about.contains(leading.as_str());
-            prop_assert!(is_asked, "the system did not say that {} is gone", leading);
-            let id = id(entry, lead.other()).unwrap();
-            let link = link_of(case, lead, &leading);
-            prop_assert!(link.is_some_and(|link| end(link, lead.other()) == id), "{} is not linked", leading);
-        }
+    if let Some(row) = rows(case, lead).iter().find(|row| row.id == leading) {
+        prop_assert!(is_gone_by_its_own_words(case, row), "{} is there", leading);
+        return Ok(());
     }
+    let proof = if lead == Side::Source { stream.source_proof } else { stream.target_proof };
+    prop_assert!(proof.is_complete(), "{} was not read", leading);
+    let is_asked = !stream.asks_by_id || !stream.silent_about.contains(leading.as_str());
+    prop_assert!(is_asked, "the system did not say that {} is gone", leading);
+    let id = id(entry, lead.other()).unwrap();
+    let link = link_of(case, lead, &leading);
+    prop_assert!(link.is_some_and(|link| end(link, lead.other()) == id), "{} is not linked", leading);
     Ok(())
 }
 

@@ -1,13 +1,14 @@
 //! Generated worlds: two systems that overlap in part, with faults, and what happens to them between two runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::World;
-use super::super::world::{KEY, break_row, link, person, row, set};
+use super::super::rows::{break_row, link, person, row, set};
+use super::super::world::KEY;
 use crate::compile::{CompiledSetting, agreement};
 use crate::model::{Agreement, ReadProof, Row};
 use crate::names::Side;
@@ -164,7 +165,9 @@ prop_compose! {
             row.active = active;
             row
         }).collect();
-        world.people.links = links.into_iter().map(|(key, (id, disabled))| {
+        // Links are unique on both ends.
+        let mut taken = BTreeSet::new();
+        world.people.links = links.into_iter().filter(|(_, (id, _))| taken.insert(*id)).map(|(key, (id, disabled))| {
             let mut link = link("people", &format!("p{key}"), &format!("t{id}"));
             link.disabled_at = disabled.map(|()| "2026-01-02T00:00:00Z".parse().unwrap());
             link
