@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use self::catalogue::Catalogue;
 use self::clock::{Clock, SystemClock};
 use self::cluster::{Change, Cluster, Stores, SyncState, Watches};
-use self::controllers::{Controller, PASS_BUDGET, Passes, Queue};
+use self::controllers::{Controller, PASS_BUDGET, Passes};
 use self::election::{Election, ElectionError};
 use self::metrics::{Metrics, StoreCollector};
 use self::settings::Settings;
@@ -109,7 +109,6 @@ pub struct Parts {
     cluster: Cluster,
     stores: Arc<Stores>,
     sync: Arc<SyncState>,
-    queue: Arc<Queue>,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     controller: Arc<Controller>,
@@ -134,18 +133,16 @@ impl Parts {
             settings.metrics_per_object,
         )?;
         metrics.register(collector)?;
-        let queue = Arc::new(Queue::default());
         let controller = Arc::new(Controller::new(
             cluster.clone(),
             Arc::clone(&stores),
             catalogue,
             settings.pods.clone(),
-            Arc::clone(&queue),
             Arc::clone(&clock),
             Arc::clone(&metrics),
             passes,
         ));
-        Ok(Self { settings, cluster, stores, sync, queue, metrics, clock, controller })
+        Ok(Self { settings, cluster, stores, sync, metrics, clock, controller })
     }
 
     /// The metrics, for tests and for the server.
@@ -196,7 +193,7 @@ impl Parts {
             }
             _ = ended.wait_for(|stop| *stop) => Ok(()),
         };
-        self.queue.close();
+        self.controller.queue().close();
         release.send_replace(true);
         // A pass that was cut short is taken up by the next leader.
         let _ = tokio::time::timeout(std::time::Duration::from_secs(5), lease).await;
@@ -221,9 +218,9 @@ impl Parts {
         self.metrics.set_leader(true);
         tracing::info!(identity = self.settings.identity, "leading");
         self.sync.wait().await;
-        self.queue.open();
+        self.controller.queue().open();
         for key in controllers::all_keys(&self.stores) {
-            self.queue.add(key);
+            self.controller.queue().add(key);
         }
         let mut workers = controllers::start_workers(&self.controller, self.settings.concurrency);
         match workers.join_next().await {

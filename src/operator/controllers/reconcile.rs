@@ -35,7 +35,7 @@ pub struct Controller {
     pub(super) stores: Arc<Stores>,
     pub(super) definitions: Definitions,
     pub(super) pods: PodDefaults,
-    pub(super) queue: Arc<Queue>,
+    pub(super) queue: Queue,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) passes: Passes,
@@ -56,7 +56,6 @@ impl Controller {
         stores: Arc<Stores>,
         catalogue: Arc<dyn Catalogue>,
         pods: PodDefaults,
-        queue: Arc<Queue>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
         passes: Passes,
@@ -66,7 +65,7 @@ impl Controller {
             cluster,
             stores,
             pods,
-            queue,
+            queue: Queue::default(),
             clock,
             metrics,
             passes,
@@ -96,6 +95,11 @@ impl Controller {
                 },
             }
         }
+    }
+
+    /// What is to be looked at.
+    pub const fn queue(&self) -> &Queue {
+        &self.queue
     }
 
     /// What a change in the cluster makes worth looking at.

@@ -60,7 +60,12 @@ fn end(harness: &Harness) -> Value {
 fn masked(mut value: Value) -> Value {
     match &mut value {
         Value::Object(fields) => {
-            fields.retain(|key, _| !key.ends_with("Time") && !key.to_lowercase().ends_with("uid") && key != "time");
+            fields.retain(|key, _| {
+                !key.ends_with("Time")
+                    && !key.to_lowercase().ends_with("uid")
+                    && key != "time"
+                    && key != "rolledUpVersion"
+            });
             for field in fields.values_mut() {
                 *field = masked(field.take());
             }

@@ -185,9 +185,9 @@ impl FakeApi {
     }
 
     /// Writes the status as a kubelet does.
-    pub fn set_status(&self, resource: &str, name: &str, status: &Value) {
+    pub fn set_status_in(&self, namespace: &str, resource: &str, name: &str, status: &Value) {
         let mut state = self.state.lock().unwrap();
-        let id = (resource.to_owned(), "acme".to_owned(), name.to_owned());
+        let id = (resource.to_owned(), namespace.to_owned(), name.to_owned());
         state.patch(&id, &json!({ "status": status }), true, false).unwrap();
         drop(state);
         self.changed.notify_waiters();

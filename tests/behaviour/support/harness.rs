@@ -26,6 +26,9 @@ use super::objects;
 /// Turns without any activity after which nothing more can happen.
 const QUIET_TURNS: usize = 200;
 
+/// So many requests in one scenario are a loop that never ends.
+const HOT_LOOP: usize = 5_000;
+
 /// Accepts everything, except a vendor called `unknown`; one called `defect` makes whoever asks panic.
 struct AnyCatalogue;
 
@@ -194,6 +197,7 @@ impl Harness {
             let now = self.api.activity();
             turns = if now == before { turns + 1 } else { 0 };
             before = now;
+            assert!(now.0 < HOT_LOOP, "a hot loop");
         }
     }
 
@@ -202,8 +206,9 @@ impl Harness {
         let mut worked = false;
         for pod in self.api.list("pods") {
             let name = pod["metadata"]["name"].as_str().unwrap();
+            let namespace = pod["metadata"]["namespace"].as_str().unwrap();
             if !pod["metadata"]["deletionTimestamp"].is_null() {
-                self.api.remove("pods", name);
+                self.api.remove_in(namespace, "pods", name);
                 worked = true;
             } else if ["Pending", "Running"].contains(&pod["status"]["phase"].as_str().unwrap()) {
                 let request = pod["metadata"]["annotations"][labels::REQUEST].as_str().unwrap();
@@ -215,10 +220,10 @@ impl Harness {
                     PodRequest::Run(run) => (self.ending)(&run),
                 };
                 if let Some((code, message)) = end {
-                    self.api.set_status("pods", name, &ended(code, &message));
+                    self.api.set_status_in(namespace, "pods", name, &ended(code, &message));
                     worked = true;
                 } else if pod["status"]["phase"] == "Pending" {
-                    self.api.set_status("pods", name, &json!({ "phase": "Running" }));
+                    self.api.set_status_in(namespace, "pods", name, &json!({ "phase": "Running" }));
                     worked = true;
                 }
             }
@@ -243,6 +248,18 @@ impl Harness {
     pub fn pods(&self) -> Vec<String> {
         let name = |pod: Value| pod["metadata"]["name"].as_str().unwrap().to_owned();
         self.api.list("pods").into_iter().map(name).collect()
+    }
+
+    /// Passes over jobs so far.
+    pub fn passes_over_jobs(&self) -> u64 {
+        let text = self.metrics();
+        let counts = text.lines().filter(|line| line.starts_with("rollcall_reconcile_total{controller=\"job\""));
+        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    /// How often the operator asked this.
+    pub fn asked(&self, verb: &str, resource: &str) -> usize {
+        self.api.log().iter().filter(|one| one.verb == verb && one.resource == resource).count()
     }
 
     /// Writes as `verb resource`.
