@@ -62,7 +62,7 @@ pub async fn run(settings: Settings, catalogue: Arc<dyn Catalogue>) -> Result<()
     let mut config = kube::Config::infer().await.map_err(|error| OperatorError::Config(error.to_string()))?;
     // The queue and the watches back off; a second layer below them would try again 15 times, first after 5 ms.
     config.default_retry = false;
-    let client = Client::try_from(config).map_err(|error| OperatorError::Client(Box::new(error)))?;
+    let client = connect(&config)?;
     let (stop, stopped) = watch::channel(false);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::spawn(async move {
@@ -74,9 +74,13 @@ pub async fn run(settings: Settings, catalogue: Arc<dyn Catalogue>) -> Result<()
     });
     tracing::info!(version = env!("CARGO_PKG_VERSION"), identity = settings.identity, "operator started");
     let runtime = PassRuntime::new(settings.concurrency)?;
-    let passes = Passes { runtime: runtime.handle(), budget: PASS_BUDGET };
+    let passes = Passes { client: connect(&config)?, runtime: runtime.handle(), budget: PASS_BUDGET };
     let parts = Parts::new(settings, client, catalogue, Arc::new(SystemClock::new()), passes)?;
     parts.run(stopped, true).await
+}
+
+fn connect(config: &kube::Config) -> Result<Client, OperatorError> {
+    Client::try_from(config.clone()).map_err(|error| OperatorError::Client(Box::new(error)))
 }
 
 /// Threads of their own for the passes, so that one that never yields blocks neither election nor watches. The end of
@@ -133,8 +137,9 @@ impl Parts {
             settings.metrics_per_object,
         )?;
         metrics.register(collector)?;
+        let passing = Cluster::new(passes.client.clone(), Arc::clone(&metrics), settings.identity.clone());
         let controller = Arc::new(Controller::new(
-            cluster.clone(),
+            passing,
             Arc::clone(&stores),
             catalogue,
             settings.pods.clone(),

@@ -123,10 +123,15 @@ impl Controller {
         let timer = self.metrics.pass_started(key.kind.as_str());
         let result = self.reconcile(key).await;
         timer.finish(result.as_ref().err().map(ClusterError::reason));
+        self.pass_turns_on(key);
+        result
+    }
+
+    /// A job that was woken for a place and left it free lets the next one try.
+    pub(super) fn pass_turns_on(&self, key: &Key) {
         for next in self.places.after_pass(key) {
             self.queue.add(next);
         }
-        result
     }
 
     async fn reconcile(&self, key: &Key) -> Result<Wake, ClusterError> {
@@ -253,7 +258,7 @@ impl Controller {
         Ok(decision.wake_at)
     }
 
-    async fn act(&self, key: &Key, action: &OperatorAction) -> Result<(), ClusterError> {
+    pub(super) async fn act(&self, key: &Key, action: &OperatorAction) -> Result<(), ClusterError> {
         match action {
             OperatorAction::CreatePod(pod) => {
                 let written = self.cluster.create_pod(pod).await?;

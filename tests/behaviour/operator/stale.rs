@@ -48,9 +48,14 @@ async fn a_denial_that_the_operator_has_not_seen_yet_counts() {
     harness.ending = Box::new(|_| Some((4, with_holds(&digest('a')))));
     harness.api.apply("employeesyncjobs", &job("first"));
     harness.settle().await;
+    let switch = |state: &str| json!({ "metadata": { "name": "people" }, "spec": { "state": state } });
+    harness.api.apply("syncsettings", &switch("Off"));
     harness.api.apply("syncapprovals", &approval("yes", &digest('a'), "Approve"));
+    harness.settle().await;
+    assert_eq!(harness.status("syncapprovals", "yes")["phase"], "Pending");
+    harness.api.hold_watch("syncapprovals");
     harness.api.apply("syncapprovals", &approval("no", &digest('a'), "Deny"));
-    // The denial is there, but the view shows the approval alone.
+    harness.api.apply("syncsettings", &switch("On"));
     harness.settle().await;
     assert_eq!(harness.jobs(), ["first"]);
     assert_eq!(harness.status("syncapprovals", "yes")["phase"], "Void");

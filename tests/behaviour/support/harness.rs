@@ -131,7 +131,7 @@ impl Harness {
             concurrency: 4,
             metrics_per_object: true,
         };
-        let passes = Passes { runtime: tokio::runtime::Handle::current(), budget: self.budget };
+        let passes = Passes { client: client.clone(), runtime: tokio::runtime::Handle::current(), budget: self.budget };
         let parts = Parts::new(settings, client, Arc::new(AnyCatalogue), Arc::new(self.clock.clone()), passes).unwrap();
         let (sync, metrics) = (parts.sync_state(), parts.metrics());
         let (stop, stopped) = watch::channel(false);
