@@ -196,3 +196,16 @@ async fn a_clock_that_is_set_neither_stops_a_schedule_nor_doubles_it() {
     harness.pass(3600, 60).await;
     assert_eq!(harness.jobs().len(), 2);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_puts_nothing_off() {
+    let harness = Harness::ready().await;
+    harness.api.answer("create", "pods", 1, Answers::Code(500, "injected".into()));
+    harness.api.apply("employeesyncjobs", &job("by-hand"));
+    harness.settle().await;
+    assert_eq!(harness.phase("by-hand"), "Queued", "it is tried again in a second");
+    harness.clock.step(-3600);
+    harness.settle().await;
+    harness.pass(10, 1).await;
+    assert_eq!(harness.phase("by-hand"), "Complete");
+}

@@ -69,6 +69,8 @@ struct State {
     rules: Vec<Rule>,
     /// Resources whose watches tell nothing at present.
     held_watches: BTreeSet<String>,
+    /// From which write on the watches of a resource are held.
+    hold_from: Option<(usize, String)>,
     /// Watches that began before this version have expired.
     expired: BTreeMap<String, u64>,
     lazy_garbage: bool,
