@@ -29,12 +29,16 @@ const QUIET_TURNS: usize = 200;
 /// So many requests in one scenario are a loop that never ends.
 const HOT_LOOP: usize = 5_000;
 
-/// Accepts everything, except a vendor called `unknown`; one called `defect` makes whoever asks panic.
+/// Accepts everything, except a vendor called `unknown`; one called `defect` makes whoever asks panic, one called
+/// `endless` keeps its thread.
 struct AnyCatalogue;
 
 impl Catalogue for AnyCatalogue {
     fn check_vendor(&self, vendor: &str) -> Result<ProviderFacts, Problem> {
         assert!(vendor != "defect", "a defect, on purpose");
+        if vendor == "endless" {
+            std::thread::sleep(Duration::from_secs(3));
+        }
         if vendor == "unknown" {
             return Err(Problem { reason: "UnknownVendor", message: "spec.vendor: unknown is not there".into() });
         }
@@ -65,6 +69,8 @@ pub struct Harness {
     pub probe: (i32, ProbeResult),
     /// How long a pass may take.
     pub budget: Duration,
+    /// Where passes run. None: with everything else, so that "nothing more happens" can be told.
+    pub passes: Option<tokio::runtime::Handle>,
     operator: Option<Running>,
     /// Replicas that believe to lead as well.
     twins: Vec<Running>,
@@ -90,6 +96,7 @@ impl Harness {
             ending: Box::new(|_| Some((0, success()))),
             probe: (0, ready),
             budget: Duration::from_secs(60),
+            passes: None,
             operator: None,
             twins: Vec::new(),
         }
@@ -131,7 +138,8 @@ impl Harness {
             concurrency: 4,
             metrics_per_object: true,
         };
-        let passes = Passes { client: client.clone(), runtime: tokio::runtime::Handle::current(), budget: self.budget };
+        let runtime = self.passes.clone().unwrap_or_else(tokio::runtime::Handle::current);
+        let passes = Passes { client: client.clone(), runtime, budget: self.budget };
         let parts = Parts::new(settings, client, Arc::new(AnyCatalogue), Arc::new(self.clock.clone()), passes).unwrap();
         let (sync, metrics) = (parts.sync_state(), parts.metrics());
         let (stop, stopped) = watch::channel(false);
