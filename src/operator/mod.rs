@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use self::catalogue::Catalogue;
 use self::clock::{Clock, SystemClock};
 use self::cluster::{Change, Cluster, Stores, SyncState, Watches};
-use self::controllers::{Controller, PASS_BUDGET, Passes, Queue};
+use self::controllers::{Controller, PASS_BUDGET, Passes};
 use self::election::{Election, ElectionError};
 use self::metrics::{Metrics, StoreCollector};
 use self::settings::Settings;
@@ -62,7 +62,7 @@ pub async fn run(settings: Settings, catalogue: Arc<dyn Catalogue>) -> Result<()
     let mut config = kube::Config::infer().await.map_err(|error| OperatorError::Config(error.to_string()))?;
     // The queue and the watches back off; a second layer below them would try again 15 times, first after 5 ms.
     config.default_retry = false;
-    let client = Client::try_from(config).map_err(|error| OperatorError::Client(Box::new(error)))?;
+    let client = connect(&config)?;
     let (stop, stopped) = watch::channel(false);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::spawn(async move {
@@ -74,9 +74,13 @@ pub async fn run(settings: Settings, catalogue: Arc<dyn Catalogue>) -> Result<()
     });
     tracing::info!(version = env!("CARGO_PKG_VERSION"), identity = settings.identity, "operator started");
     let runtime = PassRuntime::new(settings.concurrency)?;
-    let passes = Passes { runtime: runtime.handle(), budget: PASS_BUDGET };
+    let passes = Passes { client: connect(&config)?, runtime: runtime.handle(), budget: PASS_BUDGET };
     let parts = Parts::new(settings, client, catalogue, Arc::new(SystemClock::new()), passes)?;
     parts.run(stopped, true).await
+}
+
+fn connect(config: &kube::Config) -> Result<Client, OperatorError> {
+    Client::try_from(config.clone()).map_err(|error| OperatorError::Client(Box::new(error)))
 }
 
 /// Threads of their own for the passes, so that one that never yields blocks neither election nor watches. The end of
@@ -109,7 +113,6 @@ pub struct Parts {
     cluster: Cluster,
     stores: Arc<Stores>,
     sync: Arc<SyncState>,
-    queue: Arc<Queue>,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     controller: Arc<Controller>,
@@ -134,18 +137,17 @@ impl Parts {
             settings.metrics_per_object,
         )?;
         metrics.register(collector)?;
-        let queue = Arc::new(Queue::default());
+        let passing = Cluster::new(passes.client.clone(), Arc::clone(&metrics), settings.identity.clone());
         let controller = Arc::new(Controller::new(
-            cluster.clone(),
+            passing,
             Arc::clone(&stores),
             catalogue,
             settings.pods.clone(),
-            Arc::clone(&queue),
             Arc::clone(&clock),
             Arc::clone(&metrics),
             passes,
         ));
-        Ok(Self { settings, cluster, stores, sync, queue, metrics, clock, controller })
+        Ok(Self { settings, cluster, stores, sync, metrics, clock, controller })
     }
 
     /// The metrics, for tests and for the server.
@@ -196,7 +198,7 @@ impl Parts {
             }
             _ = ended.wait_for(|stop| *stop) => Ok(()),
         };
-        self.queue.close();
+        self.controller.queue().close();
         release.send_replace(true);
         // A pass that was cut short is taken up by the next leader.
         let _ = tokio::time::timeout(std::time::Duration::from_secs(5), lease).await;
@@ -221,9 +223,9 @@ impl Parts {
         self.metrics.set_leader(true);
         tracing::info!(identity = self.settings.identity, "leading");
         self.sync.wait().await;
-        self.queue.open();
+        self.controller.queue().open();
         for key in controllers::all_keys(&self.stores) {
-            self.queue.add(key);
+            self.controller.queue().add(key);
         }
         let mut workers = controllers::start_workers(&self.controller, self.settings.concurrency);
         match workers.join_next().await {

@@ -31,25 +31,38 @@ impl Controller {
             observed = self.observe_job(job, View::Live).await?;
             decision = self.decide_with_places(job, &mut observed, now);
         }
-        if !starts(&decision) {
-            return self.carry_out_job(key, job, decision).await;
-        }
-        match self.carry_out_job(key, job, decision).await {
-            Err(error) => {
-                self.give_back(job);
-                let pod = match error {
-                    // A pod of this name exists: whose it is decides.
-                    ClusterError::Taken { .. } => self.read_pod(job.namespace(), &current_pod_name(job)).await?,
-                    other => refusal(other).map(|(kind, why)| PodState::Refused(kind, why))?,
-                };
-                if pod == PodState::Absent {
-                    return Err(ClusterError::Conflict { what: format!("create the pod of {}", job.name()) });
+        for action in std::mem::take(&mut decision.actions) {
+            let is_start = matches!(action, OperatorAction::CreatePod(_));
+            if let Err(error) = self.act(key, &action).await {
+                if is_start {
+                    return self.pod_not_made(key, job, observed, error, now).await;
                 }
-                let observed = JobObserved { pod, ..observed };
-                self.carry_out_job(key, job, decide_job(job, &observed, now)).await
+                return Err(error);
             }
-            done => done,
         }
+        self.carry_out_job(key, job, decision).await
+    }
+
+    /// The API server did not take the pod, or one of its name exists.
+    async fn pod_not_made(
+        &self,
+        key: &Key,
+        job: &EmployeeSyncJob,
+        observed: JobObserved,
+        error: ClusterError,
+        now: Timestamp,
+    ) -> Result<Wake, ClusterError> {
+        self.give_back(job);
+        let pod = match error {
+            // Whose it is decides.
+            ClusterError::Taken { .. } => self.read_pod(job.namespace(), &current_pod_name(job)).await?,
+            other => refusal(other).map(|(kind, why)| PodState::Refused(kind, why))?,
+        };
+        if pod == PodState::Absent {
+            return Err(ClusterError::Conflict { what: format!("create the pod of {}", job.name()) });
+        }
+        let observed = JobObserved { pod, ..observed };
+        self.carry_out_job(key, job, decide_job(job, &observed, now)).await
     }
 
     /// A job that has ended.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
-use kube::Resource;
+use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
@@ -24,8 +24,10 @@ use rollcall_api::v1alpha1::ApprovalPhase;
 pub const PASS_BUDGET: Duration = Duration::from_secs(60);
 
 /// Where passes run, and for how long.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Passes {
+    /// Their connections: those of the election and the watches are kept apart.
+    pub client: Client,
     /// Their runtime; the operator gives them one of their own, so that a pass that never yields blocks nothing else.
     pub runtime: Handle,
     /// How long each may take.
@@ -86,6 +88,8 @@ impl Controller {
 
     /// Best effort: an object that is gone or that ended is left alone.
     async fn stall(&self, key: &Key, why: &str) {
+        self.places.lose(key);
+        self.pass_turns_on(key);
         let (namespace, name) = (key.namespace.as_str(), key.name.as_str());
         let written = match key.kind {
             Kind::Provider => match self.stores.providers.get(namespace, name) {

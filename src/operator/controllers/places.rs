@@ -72,6 +72,12 @@ impl Places {
         left.filter_map(|provider| state.wake_next(&provider)).collect()
     }
 
+    /// Takes the places of a job back whose pass broke off: a pod that it made is counted when it is seen.
+    pub(super) fn lose(&self, key: &Key) {
+        let is_other = |one: &Given| one.namespace != key.namespace || one.job != key.name;
+        self.lock().given.retain(|_, one| key.kind != Kind::Job || is_other(one));
+    }
+
     /// Forgets a job that is gone or has ended.
     pub(super) fn forget(&self, key: &Key) {
         self.lock().leave(key);

@@ -35,7 +35,7 @@ pub struct Controller {
     pub(super) stores: Arc<Stores>,
     pub(super) definitions: Definitions,
     pub(super) pods: PodDefaults,
-    pub(super) queue: Arc<Queue>,
+    pub(super) queue: Queue,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) passes: Passes,
@@ -56,7 +56,6 @@ impl Controller {
         stores: Arc<Stores>,
         catalogue: Arc<dyn Catalogue>,
         pods: PodDefaults,
-        queue: Arc<Queue>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
         passes: Passes,
@@ -66,7 +65,7 @@ impl Controller {
             cluster,
             stores,
             pods,
-            queue,
+            queue: Queue::default(),
             clock,
             metrics,
             passes,
@@ -98,6 +97,11 @@ impl Controller {
         }
     }
 
+    /// What is to be looked at.
+    pub const fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
     /// What a change in the cluster makes worth looking at.
     pub fn changed(&self, change: &Change) {
         if !self.queue.is_open() {
@@ -119,10 +123,15 @@ impl Controller {
         let timer = self.metrics.pass_started(key.kind.as_str());
         let result = self.reconcile(key).await;
         timer.finish(result.as_ref().err().map(ClusterError::reason));
+        self.pass_turns_on(key);
+        result
+    }
+
+    /// A job that was woken for a place and left it free lets the next one try.
+    pub(super) fn pass_turns_on(&self, key: &Key) {
         for next in self.places.after_pass(key) {
             self.queue.add(next);
         }
-        result
     }
 
     async fn reconcile(&self, key: &Key) -> Result<Wake, ClusterError> {
@@ -249,7 +258,7 @@ impl Controller {
         Ok(decision.wake_at)
     }
 
-    async fn act(&self, key: &Key, action: &OperatorAction) -> Result<(), ClusterError> {
+    pub(super) async fn act(&self, key: &Key, action: &OperatorAction) -> Result<(), ClusterError> {
         match action {
             OperatorAction::CreatePod(pod) => {
                 let written = self.cluster.create_pod(pod).await?;

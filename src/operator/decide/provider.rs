@@ -259,22 +259,18 @@ impl Pass<'_> {
         let known = self.old.last_probe.as_ref().filter(|last| last.spec_digest == probe.digest);
         let still_ready = conditions::is_true(&self.old.conditions, conditions::READY)
             && known.is_some_and(|last| last.consecutive_failures < INCONCLUSIVE_LIMIT);
-        match known.filter(|_| still_ready) {
-            Some(known) => {
-                let last_probe = LastProbe {
-                    time: Time(self.now),
-                    consecutive_failures: known.consecutive_failures.saturating_add(1),
-                    pod_uid: probe.pod.map(str::to_owned),
-                    ..known.clone()
-                };
-                let ended = Some((last_probe, probe.token));
-                self.set_status(decision, self.last_verdict(), &definition.facts.capabilities, ended);
-            }
-            None => {
-                let verdict = Verdict::failed(reasons::POD_FAILED, format!("{why}; it is tried again"));
-                self.end_probe(decision, definition, probe, &verdict);
-            }
-        }
+        let Some(known) = known.filter(|_| still_ready) else {
+            let verdict = Verdict::failed(reasons::POD_FAILED, format!("{why}; it is tried again"));
+            return self.end_probe(decision, definition, probe, &verdict);
+        };
+        let last_probe = LastProbe {
+            time: Time(self.now),
+            consecutive_failures: known.consecutive_failures.saturating_add(1),
+            pod_uid: probe.pod.map(str::to_owned),
+            ..known.clone()
+        };
+        let ended = Some((last_probe, probe.token));
+        self.set_status(decision, self.last_verdict(), &definition.facts.capabilities, ended);
     }
 
     fn end_probe(

@@ -53,6 +53,30 @@ async fn a_pass_that_overruns_its_time_stalls_its_own_object_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_pass_that_never_yields_blocks_nothing_else() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+    let mut harness = Harness::new();
+    harness.budget = Duration::from_millis(50);
+    harness.passes = Some(runtime.handle().clone());
+    let mut endless = provider("endless");
+    endless["spec"]["vendor"] = json!("endless");
+    harness.api.apply("integrationproviders", &endless);
+    harness.api.apply("integrationproviders", &provider("hr"));
+    harness.start();
+    while harness.status("integrationproviders", "hr")["phase"] != "Ready"
+        || harness.status("integrationproviders", "endless")["conditions"][1]["reason"] != "Internal"
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        harness.settle().await;
+    }
+    let passes = harness.metrics();
+    assert!(passes.contains("rollcall_active_reconciles{controller=\"provider\"} 1"), "it still has its thread");
+    harness.kill();
+    runtime.shutdown_background();
+}
+
+#[tokio::test]
 async fn a_leader_whose_lease_was_deleted_ends() {
     let mut harness = Harness::ready().await;
     harness.api.remove_in("rollcall", "leases", "release-operator");

@@ -4,5 +4,8 @@
 
 mod crash;
 mod isolation;
+mod order;
+mod places;
 mod runs;
+mod stale;
 mod watches;

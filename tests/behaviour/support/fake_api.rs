@@ -69,6 +69,8 @@ struct State {
     rules: Vec<Rule>,
     /// Resources whose watches tell nothing at present.
     held_watches: BTreeSet<String>,
+    /// From which write on the watches of a resource are held.
+    hold_from: Option<(usize, String)>,
     /// Watches that began before this version have expired.
     expired: BTreeMap<String, u64>,
     lazy_garbage: bool,
@@ -185,9 +187,9 @@ impl FakeApi {
     }
 
     /// Writes the status as a kubelet does.
-    pub fn set_status(&self, resource: &str, name: &str, status: &Value) {
+    pub fn set_status_in(&self, namespace: &str, resource: &str, name: &str, status: &Value) {
         let mut state = self.state.lock().unwrap();
-        let id = (resource.to_owned(), "acme".to_owned(), name.to_owned());
+        let id = (resource.to_owned(), namespace.to_owned(), name.to_owned());
         state.patch(&id, &json!({ "status": status }), true, false).unwrap();
         drop(state);
         self.changed.notify_waiters();

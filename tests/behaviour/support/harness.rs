@@ -26,12 +26,19 @@ use super::objects;
 /// Turns without any activity after which nothing more can happen.
 const QUIET_TURNS: usize = 200;
 
-/// Accepts everything, except a vendor called `unknown`; one called `defect` makes whoever asks panic.
+/// So many requests in one scenario are a loop that never ends.
+const HOT_LOOP: usize = 5_000;
+
+/// Accepts everything, except a vendor called `unknown`; one called `defect` makes whoever asks panic, one called
+/// `endless` keeps its thread.
 struct AnyCatalogue;
 
 impl Catalogue for AnyCatalogue {
     fn check_vendor(&self, vendor: &str) -> Result<ProviderFacts, Problem> {
         assert!(vendor != "defect", "a defect, on purpose");
+        if vendor == "endless" {
+            std::thread::sleep(Duration::from_secs(3));
+        }
         if vendor == "unknown" {
             return Err(Problem { reason: "UnknownVendor", message: "spec.vendor: unknown is not there".into() });
         }
@@ -62,6 +69,8 @@ pub struct Harness {
     pub probe: (i32, ProbeResult),
     /// How long a pass may take.
     pub budget: Duration,
+    /// Where passes run. None: with everything else, so that "nothing more happens" can be told.
+    pub passes: Option<tokio::runtime::Handle>,
     operator: Option<Running>,
     /// Replicas that believe to lead as well.
     twins: Vec<Running>,
@@ -87,6 +96,7 @@ impl Harness {
             ending: Box::new(|_| Some((0, success()))),
             probe: (0, ready),
             budget: Duration::from_secs(60),
+            passes: None,
             operator: None,
             twins: Vec::new(),
         }
@@ -128,7 +138,8 @@ impl Harness {
             concurrency: 4,
             metrics_per_object: true,
         };
-        let passes = Passes { runtime: tokio::runtime::Handle::current(), budget: self.budget };
+        let runtime = self.passes.clone().unwrap_or_else(tokio::runtime::Handle::current);
+        let passes = Passes { client: client.clone(), runtime, budget: self.budget };
         let parts = Parts::new(settings, client, Arc::new(AnyCatalogue), Arc::new(self.clock.clone()), passes).unwrap();
         let (sync, metrics) = (parts.sync_state(), parts.metrics());
         let (stop, stopped) = watch::channel(false);
@@ -194,6 +205,7 @@ impl Harness {
             let now = self.api.activity();
             turns = if now == before { turns + 1 } else { 0 };
             before = now;
+            assert!(now.0 < HOT_LOOP, "a hot loop");
         }
     }
 
@@ -202,8 +214,9 @@ impl Harness {
         let mut worked = false;
         for pod in self.api.list("pods") {
             let name = pod["metadata"]["name"].as_str().unwrap();
+            let namespace = pod["metadata"]["namespace"].as_str().unwrap();
             if !pod["metadata"]["deletionTimestamp"].is_null() {
-                self.api.remove("pods", name);
+                self.api.remove_in(namespace, "pods", name);
                 worked = true;
             } else if ["Pending", "Running"].contains(&pod["status"]["phase"].as_str().unwrap()) {
                 let request = pod["metadata"]["annotations"][labels::REQUEST].as_str().unwrap();
@@ -215,10 +228,10 @@ impl Harness {
                     PodRequest::Run(run) => (self.ending)(&run),
                 };
                 if let Some((code, message)) = end {
-                    self.api.set_status("pods", name, &ended(code, &message));
+                    self.api.set_status_in(namespace, "pods", name, &ended(code, &message));
                     worked = true;
                 } else if pod["status"]["phase"] == "Pending" {
-                    self.api.set_status("pods", name, &json!({ "phase": "Running" }));
+                    self.api.set_status_in(namespace, "pods", name, &json!({ "phase": "Running" }));
                     worked = true;
                 }
             }
@@ -243,6 +256,18 @@ impl Harness {
     pub fn pods(&self) -> Vec<String> {
         let name = |pod: Value| pod["metadata"]["name"].as_str().unwrap().to_owned();
         self.api.list("pods").into_iter().map(name).collect()
+    }
+
+    /// Passes over jobs so far.
+    pub fn passes_over_jobs(&self) -> u64 {
+        let text = self.metrics();
+        let counts = text.lines().filter(|line| line.starts_with("rollcall_reconcile_total{controller=\"job\""));
+        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    /// How often the operator asked this.
+    pub fn asked(&self, verb: &str, resource: &str) -> usize {
+        self.api.log().iter().filter(|one| one.verb == verb && one.resource == resource).count()
     }
 
     /// Writes as `verb resource`.

@@ -285,6 +285,9 @@ pub struct SyncSettingStatus {
     /// The last finished runs, newest first, at most ten.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<RunSummary>,
+    /// resourceVersion of the last job whose end this status contains. Jobs that were written later are looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_up_version: Option<String>,
     /// Whether a first approval was applied, or `publish: Automatic` made it unnecessary.
     #[serde(default)]
     pub published: bool,

@@ -14,6 +14,7 @@ mod tests;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use self::ready::Readiness;
 use super::{Decision, OperatorAction, whole_seconds};
@@ -159,10 +160,18 @@ fn owner(job: &EmployeeSyncJob) -> Option<&str> {
     owners.iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.uid.as_str())
 }
 
-/// Order in which jobs ended: of their last writes, where the API server's versions can be compared (KEP-5504).
-fn order_of_end(job: &EmployeeSyncJob) -> (u64, Option<Timestamp>, Option<&str>) {
-    let version = job.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0);
-    (version, completion(job), job.metadata.name.as_deref())
+/// Version of an object as a number: those of one resource can be compared (KEP-5504).
+fn version_of(metadata: &ObjectMeta) -> Option<u64> {
+    metadata.resource_version.as_deref()?.parse().ok()
+}
+
+fn version(job: &EmployeeSyncJob) -> Option<u64> {
+    version_of(&job.metadata)
+}
+
+/// Order in which jobs ended: that of their last writes.
+fn order_of_end(job: &EmployeeSyncJob) -> (Option<u64>, Option<Timestamp>, Option<&str>) {
+    (version(job), completion(job), job.metadata.name.as_deref())
 }
 
 /// The scheduled time a job was made for.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::{plus, time};
-use super::{Pass, completion, order_of_end, phase};
+use super::{Pass, completion, order_of_end, phase, version, version_of};
 use rollcall_api::conditions::{self, Draft};
 use rollcall_api::reasons;
 use rollcall_api::v1alpha1::{
@@ -29,12 +29,17 @@ pub(super) struct Rolled {
 impl Pass<'_> {
     pub(super) fn roll_up(&self, old: &SyncSettingStatus) -> Rolled {
         let mut rolled = Rolled { status: old.clone(), last_run: None, unmapped_fields: None };
+        // A status that was restored into another cluster has versions of another count.
+        if version_of(&self.setting.metadata).is_some_and(|own| mark(old) > own) {
+            rolled.status.rolled_up_version = None;
+        }
+        let old = rolled.status.clone();
         let mut ended: Vec<(Timestamp, &EmployeeSyncJob)> = self
             .observed
             .jobs
             .iter()
             .filter_map(|job| Some((completion(job).filter(|_| phase(job).is_finished())?, job.as_ref())))
-            .filter(|(at, job)| self.ran_for_this(job) && is_new(old, *at, job))
+            .filter(|(at, job)| self.ran_for_this(job) && is_new(&old, *at, job))
             .collect();
         ended.sort_by(|(_, one), (_, other)| order_of_end(one).cmp(&order_of_end(other)));
         for (at, job) in ended {
@@ -46,8 +51,12 @@ impl Pass<'_> {
     }
 }
 
-/// Whether a finished job is not in the history yet. What is older than all of a full history, both in when it was
-/// created and in when it ended, was in it once: those two times are of two clocks, and a step of one is not enough.
+/// Whether a finished job has not been rolled up yet.
+///
+/// What was is in the history, or its last write is not after `rolledUpVersion`: a watch shows the jobs of a namespace
+/// in the order of their writes. A job that was rolled up, has left the history and is then written to (a label, say)
+/// is told from a new one by its times: older than all of the history, both in when it was created and in when it
+/// ended. Those are of two clocks, and a step of one is not enough.
 pub(super) fn is_new(status: &SyncSettingStatus, at: Timestamp, job: &EmployeeSyncJob) -> bool {
     let metadata = &job.metadata;
     let is_it = |run: &RunSummary| match &run.uid {
@@ -56,12 +65,25 @@ pub(super) fn is_new(status: &SyncSettingStatus, at: Timestamp, job: &EmployeeSy
             Some(&run.name) == metadata.name.as_ref() && run.completion_time.as_ref().map(|time| time.0) == Some(at)
         }
     };
-    let is_younger = |run: &RunSummary| {
-        run.completion_time.as_ref().is_some_and(|time| time.0 > at)
-            && run.creation_time.as_ref().is_none_or(|time| Some(time) > metadata.creation_timestamp.as_ref())
+    if status.history.iter().any(is_it) {
+        return false;
+    }
+    let all = |is_younger: &dyn Fn(&RunSummary) -> bool| {
+        status.history.len() >= HISTORY && status.history.iter().all(is_younger)
     };
-    let older = status.history.len() >= HISTORY && status.history.iter().all(is_younger);
-    !older && !status.history.iter().any(is_it)
+    let ended_later = |run: &RunSummary| run.completion_time.as_ref().is_some_and(|time| time.0 > at);
+    let created_later = |run: &RunSummary| {
+        run.creation_time.as_ref().is_none_or(|time| Some(time) > metadata.creation_timestamp.as_ref())
+    };
+    match version(job) {
+        Some(version) => version > mark(status) && !all(&|run| ended_later(run) && created_later(run)),
+        None => !all(&|run| run.completion_time.as_ref().is_some_and(|time| time.0 >= at)),
+    }
+}
+
+/// The last write that was rolled up.
+fn mark(status: &SyncSettingStatus) -> u64 {
+    status.rolled_up_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0)
 }
 
 impl Rolled {
@@ -79,6 +101,9 @@ impl Rolled {
             completion_time: run.completion_time.clone(),
         };
         status.last_run = Some(summary.clone());
+        if let Some(version) = version(job).filter(|version| *version > mark(status)) {
+            status.rolled_up_version = Some(version.to_string());
+        }
         status.history.insert(0, summary);
         status.history.truncate(HISTORY);
         if is_whole(job) {

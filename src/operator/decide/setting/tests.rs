@@ -292,6 +292,7 @@ fn with_history() -> SyncSetting {
         let mut run =
             finished(job(&format!("run-{number}")), JobPhase::Complete, reasons::COMPLETED, plus(now(), number * 60));
         run.metadata.creation_timestamp = Some(super::super::time(plus(now(), number * 60 - 30)));
+        run.metadata.resource_version = Some((100 + number).to_string());
         run
     });
     let observed = seen(runs.collect());
@@ -312,11 +313,13 @@ fn a_run_that_ends_after_the_clock_was_set_back_is_rolled_up_before_it_may_go() 
     };
     let mut run = finished(made("people-late"), JobPhase::Error, reasons::RECORDS_FAILED, plus(now(), -3600));
     run.metadata.creation_timestamp = Some(super::super::time(plus(now(), 900)));
+    run.metadata.resource_version = Some("200".into());
     let status = decide_setting(&setting, &seen(vec![run]), plus(now(), -3599)).status.unwrap();
     assert_eq!((status.history[0].name.as_str(), status.consecutive_failures), ("people-late", 1));
 
     let mut old = finished(made("people-old"), JobPhase::Error, reasons::RECORDS_FAILED, plus(now(), -3600));
     old.metadata.creation_timestamp = Some(super::super::time(plus(now(), -3700)));
+    old.metadata.resource_version = Some("300".into());
     let decision = decide_setting(&setting, &seen(vec![old]), plus(now(), 601));
     assert_eq!(decision.status, None, "what is old by both clocks was in the history once");
 }
@@ -327,6 +330,7 @@ fn a_job_of_the_same_name_is_another_run_when_its_uid_differs() {
     let mut again = finished(job("run-9"), JobPhase::Error, reasons::RECORDS_FAILED, plus(now(), 540));
     again.metadata.uid = Some("uid-again".into());
     again.metadata.creation_timestamp = Some(super::super::time(plus(now(), 530)));
+    again.metadata.resource_version = Some("200".into());
     let status = decide_setting(&setting, &seen(vec![again]), plus(now(), 601)).status.unwrap();
     assert_eq!(status.consecutive_failures, 1);
 }
@@ -377,4 +381,25 @@ fn old_jobs_are_deleted_oldest_first_after_they_were_rolled_up() {
     });
     assert_eq!(deleted.collect::<Vec<_>>(), ["people-0", "people-1"]);
     assert_eq!(decision.wake_at, Some(plus(now(), 5)), "woken for the time to live");
+}
+
+#[test]
+fn many_runs_that_end_in_one_second_are_each_rolled_up_once() {
+    let mut setting = settled(setting(), &seen(vec![]), now());
+    let jobs: Vec<_> = (0..25)
+        .map(|number| {
+            let mut run = finished(job(&format!("run-{number}")), JobPhase::Error, reasons::RECORDS_FAILED, now());
+            run.metadata.resource_version = Some((100 + number).to_string());
+            run
+        })
+        .collect();
+    setting = settled(setting, &seen(jobs.clone()), now());
+    assert_eq!(setting.status.as_ref().unwrap().consecutive_failures, 25);
+    assert_eq!(decide_setting(&setting, &seen(jobs.clone()), now()).status, None);
+    // Restored into a cluster whose versions are lower: the mark of the old one counts no more.
+    setting.metadata.resource_version = Some("50".into());
+    let mut run = finished(job("new"), JobPhase::Error, reasons::RECORDS_FAILED, plus(now(), 60));
+    run.metadata.resource_version = Some("40".into());
+    let status = decide_setting(&setting, &seen(vec![run]), plus(now(), 61)).status.unwrap();
+    assert_eq!((status.consecutive_failures, status.rolled_up_version.as_deref()), (26, Some("40")));
 }

@@ -46,8 +46,16 @@ impl FakeApi {
         self.state.lock().unwrap().held_watches.insert(resource.into());
     }
 
+    /// The same, from the n-th write on.
+    pub fn hold_watch_from(&self, write: usize, resource: &str) {
+        self.state.lock().unwrap().hold_from = Some((write, resource.into()));
+    }
+
     pub fn release_watch(&self, resource: &str) {
-        self.state.lock().unwrap().held_watches.remove(resource);
+        let mut state = self.state.lock().unwrap();
+        state.hold_from = None;
+        state.held_watches.remove(resource);
+        drop(state);
         self.touch();
     }
 

@@ -19,6 +19,9 @@ impl State {
         let mut fault = None;
         if !["get", "list"].contains(&verb) && !is_background(&target.resource) {
             self.writes += 1;
+            if let Some((_, resource)) = self.hold_from.clone().filter(|(at, _)| *at == self.writes) {
+                self.held_watches.insert(resource);
+            }
             fault = self.fault.filter(|(at, _)| *at == self.writes).map(|(_, fault)| fault);
             if fault.is_some() {
                 self.fault = None;
