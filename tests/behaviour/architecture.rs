@@ -21,11 +21,12 @@ const ENGINE: &[(&str, &[&str])] = &[
     ("names", &[]),
     ("value", &["definitions", "model"]),
     ("admission", &[]),
+    ("suggest", &[]),
     ("schedule", &[]),
     ("definitions", &["redacted", "names"]),
     ("model", &["redacted", "names"]),
-    ("expression", &["definitions", "value"]),
-    ("compile", &["definitions", "expression", "model", "names", "value"]),
+    ("expression", &["definitions", "model", "suggest", "value"]),
+    ("compile", &["definitions", "expression", "model", "names", "suggest", "value"]),
     ("plan", &["compile", "definitions", "expression", "model", "names", "value"]),
 ];
 

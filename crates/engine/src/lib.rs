@@ -13,6 +13,7 @@ pub mod names;
 pub mod plan;
 pub mod redacted;
 pub mod schedule;
+mod suggest;
 mod value;
 
 pub use compile::{CompiledSetting, Problem, compile};

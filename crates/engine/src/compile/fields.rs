@@ -10,10 +10,10 @@ use super::compiled::{CompiledField, Flow, Input};
 use super::expressions::{self, Row, Wanted};
 use super::kinds::Kind;
 use super::streams::Used;
-use super::suggest::suggestion;
 use super::{Problems, Setting};
 use crate::definitions::schema::{FieldSchema, FieldType, StreamSchema};
 use crate::names::{FieldName, Side};
+use crate::suggest::suggestion;
 use crate::value::{Rules, coerce, is_empty, whole_pattern};
 
 /// What the check of one mapping needs.

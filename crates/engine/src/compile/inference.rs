@@ -10,12 +10,12 @@ use std::collections::BTreeSet;
 
 use super::expressions::Row;
 use super::kinds::{Kind, Kinds};
-use super::suggest::suggestion;
 use crate::definitions::schema::StreamSchema;
 use crate::expression::Mistake;
 use crate::expression::budget::Cost;
 use crate::expression::syntax::{Act, Loop, Node};
 use crate::names::FieldName;
+use crate::suggest::suggestion;
 use shape::Shape;
 
 /// What was found out about an expression.

@@ -4,8 +4,8 @@ use rollcall_api::v1alpha1::{MatchRule, Normalization, Stream};
 
 use super::Problems;
 use super::compiled::{CompiledField, CompiledMatch};
-use super::suggest::suggestion;
 use crate::definitions::schema::{FieldType, StreamSchema};
+use crate::suggest::suggestion;
 
 /// What the checks of one stream's match rules share.
 pub(super) struct Checker<'a> {

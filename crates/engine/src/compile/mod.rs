@@ -9,17 +9,16 @@ mod inference;
 pub(crate) mod kinds;
 mod matching;
 mod streams;
-pub(crate) mod suggest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use rollcall_api::v1alpha1::{Stream, StreamMode, SyncMode, SyncSettingSpec};
 
+use crate::suggest::suggestion;
 pub use agreement::agreement;
 pub(crate) use compiled::{CompiledField, CompiledMatch, CompiledPick, Flow, Input, Scope};
 pub use compiled::{CompiledSetting, CompiledStream};
-use suggest::suggestion;
 
 use super::value::DateFormats;
 use crate::definitions::schema::StreamSchema;

@@ -6,11 +6,11 @@ use rollcall_api::v1alpha1::{FieldRule, PickRule, Stream, StreamMode, SyncMode};
 
 use super::compiled::{CompiledField, CompiledLeaver, CompiledPick, CompiledStream, Scope};
 use super::expressions::{self, Row, Wanted};
-use super::suggest::suggestion;
 use super::{Problems, Setting, fields, matching};
 use crate::definitions::schema::{FieldType, StreamSchema};
 use crate::expression::{Expression, View, clauses};
 use crate::names::{FieldName, Side};
+use crate::suggest::suggestion;
 
 /// One stream with the schemas of its two sides.
 struct Sides<'a> {

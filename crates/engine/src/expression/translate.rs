@@ -9,7 +9,7 @@ use super::pattern::Pattern;
 use super::syntax::{Act, Loop, Node, Operator};
 use super::{Mistake, Variable};
 use crate::compile::kinds::Kind;
-use crate::compile::suggest::suggestion;
+use crate::suggest::suggestion;
 
 /// Translates a tree; all mistakes are given, not only the first.
 pub(super) fn translate(root: IdedExpr, variable: Variable) -> Result<Node, Vec<Mistake>> {
