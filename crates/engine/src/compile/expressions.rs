@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::kinds::{Kind, Kinds};
 use super::{Problems, inference};
 use crate::definitions::schema::{FieldType, StreamSchema};
 use crate::expression::budget::{Cost, MOST_BYTES, MOST_STEPS};
+use crate::expression::kinds::{Kind, Kinds};
 use crate::expression::{Expression, Variable};
 
 /// What an expression must give.

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::compiled::{CompiledField, Flow, Input};
 use super::expressions::{self, Row, Wanted};
-use super::kinds::Kind;
 use super::streams::Used;
 use super::{Problems, Setting};
 use crate::definitions::schema::{FieldSchema, FieldType, StreamSchema};
+use crate::expression::kinds::Kind;
 use crate::names::{FieldName, Side};
 use crate::suggest::suggestion;
 use crate::value::{Rules, coerce, is_empty, whole_pattern};

@@ -9,10 +9,10 @@ mod shape;
 use std::collections::BTreeSet;
 
 use super::expressions::Row;
-use super::kinds::{Kind, Kinds};
 use crate::definitions::schema::StreamSchema;
 use crate::expression::Mistake;
 use crate::expression::budget::Cost;
+use crate::expression::kinds::{Kind, Kinds};
 use crate::expression::syntax::{Act, Loop, Node};
 use crate::names::FieldName;
 use crate::suggest::suggestion;

@@ -6,7 +6,6 @@ mod compiled;
 mod expressions;
 mod fields;
 mod inference;
-pub(crate) mod kinds;
 mod matching;
 mod streams;
 

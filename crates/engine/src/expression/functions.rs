@@ -16,7 +16,7 @@
 //! Indexes count characters, not bytes.
 
 use super::time::TimePart;
-use crate::compile::kinds::Kind;
+use crate::expression::kinds::Kind;
 
 /// Most values that `coalesce` takes.
 pub(crate) const MOST_ARGUMENTS: usize = 8;

@@ -24,6 +24,7 @@ mod context;
 mod evaluate;
 mod failure;
 pub(crate) mod functions;
+pub(crate) mod kinds;
 mod lexer;
 mod library;
 pub(crate) mod limits;

@@ -5,7 +5,7 @@ use cel::common::ast::operators;
 
 use super::functions::Signature;
 use super::pattern::Pattern;
-use crate::compile::kinds::Kind;
+use crate::expression::kinds::Kind;
 
 /// One node of the tree.
 #[derive(Clone, Debug)]

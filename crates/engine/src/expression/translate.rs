@@ -8,7 +8,7 @@ use super::limits::{MOST_MACROS, MOST_NESTED_MACROS, MOST_PATTERNS};
 use super::pattern::Pattern;
 use super::syntax::{Act, Loop, Node, Operator};
 use super::{Mistake, Variable};
-use crate::compile::kinds::Kind;
+use crate::expression::kinds::Kind;
 use crate::suggest::suggestion;
 
 /// Translates a tree; all mistakes are given, not only the first.

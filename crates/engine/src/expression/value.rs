@@ -10,8 +10,8 @@ use serde_json::{Number, Value as Json};
 
 use super::budget::{Budget, amount};
 use super::failure::Failure;
-use crate::compile::kinds::Kind;
 use crate::definitions::schema::FieldType;
+use crate::expression::kinds::Kind;
 
 /// A value of an expression.
 #[derive(Clone)]

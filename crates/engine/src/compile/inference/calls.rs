@@ -1,11 +1,11 @@
 //! Kinds, sizes and costs of function calls.
 
 use super::{Reader, Shape, size};
-use crate::compile::kinds::{Kind, Kinds};
 use crate::expression::budget::{
     CASE_GROWTH, COMPILE_PATTERN_BYTES, COMPILE_PATTERN_STEPS, Cost, LARGEST_PATTERN_STEPS, SCALAR_TEXT, TEXT_OVERHEAD,
 };
 use crate::expression::functions::{Function, Signature};
+use crate::expression::kinds::{Kind, Kinds};
 use crate::expression::syntax::Node;
 
 impl Reader<'_> {

@@ -1,7 +1,7 @@
 //! Kinds and costs of operators.
 
 use super::{Reader, Shape};
-use crate::compile::kinds::{Kind, Kinds};
+use crate::expression::kinds::{Kind, Kinds};
 use crate::expression::syntax::{Node, Operator};
 
 impl Reader<'_> {

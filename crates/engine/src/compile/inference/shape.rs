@@ -1,8 +1,8 @@
 //! What is known of a value before there is a record: its kinds and how large it can be.
 
-use crate::compile::kinds::{Kind, Kinds};
 use crate::definitions::schema::{FieldSchema, FieldType};
 use crate::expression::budget::{Cost, SCALAR_TEXT};
+use crate::expression::kinds::{Kind, Kinds};
 
 /// Most characters of a text for which the definition gives no limit.
 const DEFAULT_CHARACTERS: u64 = 256;
