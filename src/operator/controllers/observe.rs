@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use super::key::{Key, Kind};
 use super::reconcile::Controller;
 use super::route::phase;
@@ -56,6 +58,10 @@ impl Controller {
             None => (None, None),
         };
         let key = Key::of(Kind::Job, job);
+        let elapsed = self.clock.elapsed();
+        let clocks = (self.clock.now(), elapsed);
+        let present = |time: &Time| self.sights.present(&key, job.uid(), time.0, clocks);
+        let status = job.status.as_ref();
         Ok(JobObserved {
             source: self.counterpart(source).await?,
             target: self.counterpart(target).await?,
@@ -64,7 +70,9 @@ impl Controller {
             pod: self.pod_of(job, view).await?,
             approvals: self.approvals_of(job, view).await?,
             defaults: self.pods.clone(),
-            sighted: self.sights.get(&key, job.uid(), self.clock.elapsed()),
+            sighted: self.sights.get(&key, job.uid(), elapsed),
+            start: status.and_then(|status| status.start_time.as_ref()).map(present),
+            next_attempt: status.and_then(|status| status.next_attempt_time.as_ref()).map(present),
         })
     }
 
@@ -79,6 +87,8 @@ impl Controller {
             approvals: Vec::new(),
             defaults: PodDefaults::default(),
             sighted: None,
+            start: None,
+            next_attempt: None,
         })
     }
 

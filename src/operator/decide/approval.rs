@@ -96,10 +96,13 @@ impl Pass<'_> {
 
     fn after(&self, phase: JobPhase, reason: &str, message: &str) -> Decision<SyncApprovalStatus> {
         match phase {
-            JobPhase::Complete => {
-                self.set_with(Phase::Applied, reasons::APPLIED, "the approved actions were applied", self.job_ref())
-            }
-            JobPhase::Error => self.set_with(Phase::Void, reason, message, self.job_ref()),
+            JobPhase::Complete => self.set_with(
+                Phase::Applied,
+                reasons::APPLIED,
+                "the approved actions were applied",
+                Some(self.job_ref()),
+            ),
+            JobPhase::Error => self.set_with(Phase::Void, reason, message, Some(self.job_ref())),
             JobPhase::Queued | JobPhase::InProgress => self.releasing(),
         }
     }
@@ -156,11 +159,11 @@ impl Pass<'_> {
     }
 
     fn releasing(&self) -> Decision<SyncApprovalStatus> {
-        self.set_with(Phase::Pending, reasons::RELEASING, "the Release job is at work", self.job_ref())
+        self.set_with(Phase::Pending, reasons::RELEASING, "the Release job is at work", Some(self.job_ref()))
     }
 
-    fn job_ref(&self) -> Option<LocalReference> {
-        Some(LocalReference { name: resources::release_job_name(self.name()) })
+    fn job_ref(&self) -> LocalReference {
+        LocalReference { name: resources::release_job_name(self.name()) }
     }
 
     fn set(&self, phase: Phase, reason: &str, message: &str) -> Decision<SyncApprovalStatus> {

@@ -90,6 +90,8 @@ pub(crate) fn observed() -> JobObserved {
         approvals: Vec::new(),
         defaults: defaults(),
         sighted: None,
+        start: None,
+        next_attempt: None,
     }
 }
 

@@ -135,10 +135,10 @@ async fn a_view_that_lags_from_any_write_on_leads_to_the_same_end() {
             harness.start();
             // Longer than the operator waits to see its own writes: it decides on the old view.
             harness.settle().await;
-            harness.pass(12, 6).await;
+            harness.pass(12, 12).await;
             harness.api.release_watch(kind);
             harness.settle().await;
-            harness.pass(30, 6).await;
+            harness.pass(30, 15).await;
             let found = end(&harness);
             for (one, other) in found.as_array().unwrap().iter().zip(expected.as_array().unwrap()) {
                 assert_eq!(one, other, "{kind} from write {at} on");
@@ -172,7 +172,7 @@ async fn any_request_may_be_answered_by_an_error_once() {
             begin(&harness);
             harness.start();
             harness.settle().await;
-            harness.pass(60, 6).await;
+            harness.pass(60, 12).await;
             assert_eq!(end(&harness), expected, "{code} to {verb} {kind}");
             assert!(harness.api.log().len() < reference.api.log().len() + 60, "{code} to {verb} {kind}: no hot loop");
         }

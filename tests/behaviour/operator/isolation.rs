@@ -1,5 +1,6 @@
 //! One object, one replica, one defect: the rest goes on.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::json;
@@ -70,8 +71,9 @@ async fn a_pass_that_never_yields_blocks_nothing_else() {
         tokio::time::sleep(Duration::from_millis(5)).await;
         harness.settle().await;
     }
-    let passes = harness.metrics();
-    assert!(passes.contains("rollcall_active_reconciles{controller=\"provider\"} 1"), "it still has its thread");
+    let metrics = harness.metrics();
+    harness.let_go.store(true, Ordering::SeqCst);
+    assert!(metrics.contains("rollcall_active_reconciles{controller=\"provider\"} 1"), "it still has its thread");
     harness.kill();
     runtime.shutdown_background();
 }

@@ -209,3 +209,40 @@ async fn a_clock_that_is_set_back_puts_nothing_off() {
     harness.pass(10, 1).await;
     assert_eq!(harness.phase("by-hand"), "Complete");
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_ends_no_run_and_puts_no_attempt_off() {
+    let mut harness = Harness::ready().await;
+    harness.ending = Box::new(|_| None);
+    harness.api.apply("employeesyncjobs", &job("by-hand"));
+    harness.settle().await;
+    harness.pass(60, 60).await;
+    harness.clock.step(86_400);
+    harness.settle().await;
+    harness.pass(60, 60).await;
+    assert_eq!(harness.phase("by-hand"), "InProgress", "it has run for two minutes");
+    harness.ending =
+        Box::new(|run: &RunRequest| Some(if run.attempt == 1 { (64, String::new()) } else { (0, success()) }));
+    harness.settle().await;
+    assert_eq!(harness.status("employeesyncjobs", "by-hand")["reason"], "WaitingForRetry");
+    harness.clock.step(-86_400);
+    harness.settle().await;
+    harness.pass(30, 1).await;
+    assert_eq!(harness.phase("by-hand"), "Complete");
+}
+
+#[tokio::test]
+async fn no_run_is_removed_because_the_view_of_its_setting_lags() {
+    let harness = Harness::ready().await;
+    let keep = |seconds: i64| json!({ "metadata": { "name": "people" }, "spec": { "ttl": { "afterSuccessSeconds": seconds } } });
+    harness.api.apply("syncsettings", &keep(60));
+    harness.api.apply("employeesyncjobs", &job("by-hand"));
+    harness.settle().await;
+    harness.api.hold_watch("syncsettings");
+    harness.api.apply("syncsettings", &keep(3600));
+    harness.pass(90, 10).await;
+    assert_eq!(harness.jobs(), ["by-hand"]);
+    harness.api.release_watch("syncsettings");
+    harness.pass(3600, 600).await;
+    assert_eq!(harness.jobs(), Vec::<String>::new());
+}

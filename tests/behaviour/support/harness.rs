@@ -2,6 +2,7 @@
 //! without real I/O, so "nothing more happens" can be told for certain: every task had its turn and none did anything.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kube::Client;
@@ -30,14 +31,16 @@ const QUIET_TURNS: usize = 200;
 const HOT_LOOP: usize = 5_000;
 
 /// Accepts everything, except a vendor called `unknown`; one called `defect` makes whoever asks panic, one called
-/// `endless` keeps its thread.
-struct AnyCatalogue;
+/// `endless` keeps its thread until it is told to let go.
+struct AnyCatalogue {
+    let_go: Arc<AtomicBool>,
+}
 
 impl Catalogue for AnyCatalogue {
     fn check_vendor(&self, vendor: &str) -> Result<ProviderFacts, Problem> {
         assert!(vendor != "defect", "a defect, on purpose");
-        if vendor == "endless" {
-            std::thread::sleep(Duration::from_secs(3));
+        while vendor == "endless" && !self.let_go.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
         }
         if vendor == "unknown" {
             return Err(Problem { reason: "UnknownVendor", message: "spec.vendor: unknown is not there".into() });
@@ -71,6 +74,8 @@ pub struct Harness {
     pub budget: Duration,
     /// Where passes run. None: with everything else, so that "nothing more happens" can be told.
     pub passes: Option<tokio::runtime::Handle>,
+    /// Ends whatever is endless.
+    pub let_go: Arc<AtomicBool>,
     operator: Option<Running>,
     /// Replicas that believe to lead as well.
     twins: Vec<Running>,
@@ -97,6 +102,7 @@ impl Harness {
             probe: (0, ready),
             budget: Duration::from_secs(60),
             passes: None,
+            let_go: Arc::default(),
             operator: None,
             twins: Vec::new(),
         }
@@ -140,7 +146,14 @@ impl Harness {
         };
         let runtime = self.passes.clone().unwrap_or_else(tokio::runtime::Handle::current);
         let passes = Passes { client: client.clone(), runtime, budget: self.budget };
-        let parts = Parts::new(settings, client, Arc::new(AnyCatalogue), Arc::new(self.clock.clone()), passes).unwrap();
+        let parts = Parts::new(
+            settings,
+            client,
+            Arc::new(AnyCatalogue { let_go: Arc::clone(&self.let_go) }),
+            Arc::new(self.clock.clone()),
+            passes,
+        )
+        .unwrap();
         let (sync, metrics) = (parts.sync_state(), parts.metrics());
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(async move {

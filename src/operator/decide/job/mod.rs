@@ -85,6 +85,10 @@ pub struct JobObserved {
     pub defaults: PodDefaults,
     /// What the job has been waiting for, and how long.
     pub sighted: Sighted,
+    /// `status.startTime`, moved by as much as the wall clock was since.
+    pub start: Option<Timestamp>,
+    /// `status.nextAttemptTime`, moved likewise.
+    pub next_attempt: Option<Timestamp>,
 }
 
 /// Number of the attempt that is at work, or of the next one.
@@ -248,8 +252,8 @@ impl Pass<'_> {
 
     /// Counted from the first attempt on, as batch/v1 Job does.
     fn deadline(&self) -> Timestamp {
-        let start = self.old.start_time.as_ref().map_or(self.now, |start| start.0);
-        plus(start, self.deadline_seconds())
+        let start = self.observed.start.or(self.old.start_time.as_ref().map(|start| start.0));
+        plus(start.unwrap_or(self.now), self.deadline_seconds())
     }
 
     fn backoff_limit(&self) -> i32 {

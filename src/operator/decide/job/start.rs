@@ -34,9 +34,10 @@ impl Pass<'_> {
             Approval::Denied(message) => return self.finish(&JobEnd::failed(reasons::NOT_APPROVED, message)),
             Approval::Missing(message) => return self.missing(reasons::NOT_APPROVED, message),
         }
-        if let Some(time) = self.old.next_attempt_time.as_ref().filter(|time| time.0 > self.now) {
+        let next_attempt = self.observed.next_attempt.or(self.old.next_attempt_time.as_ref().map(|time| time.0));
+        if let Some(time) = next_attempt.filter(|time| *time > self.now) {
             let mut decision = Decision::default();
-            decision.wake(time.0.min(self.deadline()));
+            decision.wake(time.min(self.deadline()));
             return decision;
         }
         match self.gate(setting) {
