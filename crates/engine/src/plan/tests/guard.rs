@@ -93,6 +93,18 @@ fn many_people_of_other_settings_do_not_enlarge_the_limit_of_this_one() {
 }
 
 #[test]
+fn what_this_setting_did_counts_against_its_own_people_however_many_others_have() {
+    let after = |done: i64| {
+        staff(100, 3).with(|world| {
+            world.people.effects.own = removals(done);
+            world.people.effects.others_active = 10_000;
+        })
+    };
+    assert_eq!(counts(&after(2)), (3, 0));
+    assert_eq!(counts(&after(3)), (0, 3));
+}
+
+#[test]
 fn links_that_were_disabled_long_ago_do_not_enlarge_the_limit() {
     let world = |disabled: usize| {
         staff(100, 4).with(|world| {

@@ -125,6 +125,17 @@ fn a_row_that_belongs_to_another_setting_is_neither_matched_nor_changed_nor_remo
 }
 
 #[test]
+fn two_records_that_find_one_row_by_different_rules_are_both_conflicts() {
+    let world = World::new().person("a", json!({"email": "other@example.org"})).person("b", json!({"id": null}));
+    let world = world.with(|world| {
+        world.people.target.push(row("t", json!({"externalId": "a", "userName": "b@example.org"})));
+    });
+    for key in ["a", "b"] {
+        assert_eq!(world.verdict(key), ("conflict", "MatchedTwice"), "{key}");
+    }
+}
+
+#[test]
 fn two_links_to_one_row_are_conflicts_and_nobody_is_locked_out() {
     let world = World::new().in_step("a").with(|world| world.people.links.push(link("people", "old", "t-a")));
     assert_eq!(world.verdict("old"), ("conflict", "ClaimedByAnother"));

@@ -228,6 +228,15 @@ fn mode_create_only_never_touches_what_exists() {
 }
 
 #[test]
+fn mode_create_only_says_so_when_a_link_is_disputed() {
+    let world = World::new().in_step("a").with(|world| {
+        world.mode = SyncMode::CreateOnly;
+        world.people.claimed = ["t-a".to_owned()].into();
+    });
+    assert_eq!(world.verdict("a"), ("conflict", "ClaimedBySetting"));
+}
+
+#[test]
 fn a_stream_that_only_matches_links_and_writes_nothing() {
     let world = World::new()
         .person("new", json!({}))

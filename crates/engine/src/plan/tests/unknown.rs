@@ -183,6 +183,15 @@ fn a_leaver_by_status_is_disabled_although_another_field_could_not_be_read() {
 }
 
 #[test]
+fn a_status_that_could_not_be_read_makes_nobody_a_leaver() {
+    let world = World::new().in_step("a").with(|world| {
+        world.people.spec["leaver"]["when"] = json!("source.status != 'ACTIVE'");
+        break_row(source_row(world, "a"), &["status"]);
+    });
+    assert_eq!(world.verdict("a"), ("fail", "SourceUnreadable"));
+}
+
+#[test]
 fn an_unreadable_person_is_neither_created_nor_changed() {
     let world = World::new().in_step("a").now_has("a", "name", json!("New")).person("new", json!({}));
     let world = world.with(|world| {

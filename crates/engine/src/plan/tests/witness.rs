@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::World;
 use super::rows::{link, person, row, source_row, target_row};
+use super::world::InForce;
 use crate::names::SourceKey;
 
 /// So many people in step, all of them remembered.
@@ -150,6 +151,18 @@ fn a_change_that_was_written_before_the_run_could_remember_it_is_no_stranger() {
 }
 
 #[test]
+fn where_people_are_known_by_their_email_alone_a_change_that_reached_both_sides_is_no_stranger() {
+    let world = World::new().with(|world| {
+        world.people.spec["match"] = json!([{"field": "userName"}]);
+        world.people.spec["fields"] = json!([{"to": "userName", "from": "email"}]);
+    });
+    let world = world.staff(3).remembered().now_has("p000", "email", json!("new@example.org"));
+    assert_eq!(world.verdict("p000"), ("update", "Changed"));
+    let written = world.target_has("p000", "userName", json!("new@example.org"));
+    assert_eq!(written.verdict("p000"), ("unchanged", "Unchanged"));
+}
+
+#[test]
 fn a_row_of_the_target_that_is_somebody_else_now_is_not_removed_for_an_absent_person() {
     let world = known(30).with(|world| {
         world.people.source.remove(0);
@@ -253,6 +266,19 @@ fn a_leaver_is_disabled_although_a_joiner_took_the_email_over() {
         known(30).now_has("p000", "status", json!("LEFT")).person("joiner", json!({"email": "p000@example.org"}));
     assert_eq!((world.verdict("p000"), world.held("p000")), (("disable", "LeaverStatus"), None));
     assert_eq!(world.held("joiner"), Some("KeyChanged"));
+}
+
+#[test]
+fn an_approved_relink_outweighs_an_approved_removal_of_the_former_record() {
+    let world = known(30)
+        .with(|world| world.in_force = InForce::Nothing)
+        .now_has("p000", "status", json!("LEFT"))
+        .person("q000", json!({"email": "p000@example.org"}));
+    let proposal = world.proposal();
+    assert_eq!(proposal.lines.len(), 2);
+    let released = world.releasing(&proposal);
+    assert_eq!((released.verdict("q000"), released.held("q000")), (("update", "KeyChanged"), None));
+    assert_eq!(released.verdict("p000"), ("skip", "KeyChanged"));
 }
 
 #[test]
