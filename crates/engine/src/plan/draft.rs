@@ -256,7 +256,7 @@ impl DraftStream {
     /// In a run of type Release, leaves what nobody approved to the next run.
     pub(super) fn leave_out_unapproved(&mut self) {
         for draft in self.drafts.iter_mut().filter(|draft| draft.entry.is_write() && !draft.entry.approved) {
-            draft.leave(reasons::ACTION_NOT_SELECTED, "the run is limited to what was approved");
+            draft.leave(reasons::LEFT_FOR_SYNC, "needs no approval; this run writes only what was approved");
         }
     }
 
@@ -282,19 +282,6 @@ impl DraftStream {
             draft.entry.links = false;
             draft.entry.memory = None;
             draft.drops_link = false;
-        }
-    }
-
-    /// A run of type Release writes what was approved and nothing else.
-    pub(super) fn leave_for_sync(&mut self) {
-        for draft in &mut self.drafts {
-            if draft.entry.is_write() && !draft.entry.approved {
-                draft.entry.disposition = Disposition::Skip;
-                draft.entry.links = false;
-                draft.entry.reason = reasons::LEFT_FOR_SYNC;
-                "needs no approval; a run of type Release writes only what was approved"
-                    .clone_into(&mut draft.entry.message);
-            }
         }
     }
 

@@ -105,9 +105,6 @@ fn settle(
         let effects = input.streams.get(&stream.plan.name).map(|read| read.effects.clone()).unwrap_or_default();
         guard::hold(stream, &input.terms.guard, &effects);
         if input.approved.is_some() {
-            stream.leave_for_sync();
-        }
-        if input.approved.is_some() {
             stream.leave_out_unapproved();
         }
         stream.settle_moved();

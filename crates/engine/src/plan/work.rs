@@ -182,8 +182,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Records that share an identifying value in one run: only the one whose row has it already may keep it. Nobody can
-    /// tell which of several new ones is meant.
+    /// Records that share an identifying value in one run: those whose rows have it already keep it. Nobody can tell
+    /// which of several new ones is meant.
     fn refuse_shared_identifiers(&mut self) {
         let mut by_key: BTreeMap<(usize, String), Vec<usize>> = BTreeMap::new();
         for (at, record) in self.records.iter().enumerate() {
@@ -199,8 +199,8 @@ impl<'a> Work<'a> {
         for ((rule, value), sharers) in by_key.into_iter().filter(|(_, sharers)| sharers.len() > 1) {
             let Some(rule) = self.stream.match_rules.get(rule) else { continue };
             let holders: Vec<usize> = sharers.iter().copied().filter(|at| self.holds(*at, rule, &value)).collect();
-            let keeps = if holders.len() == 1 { holders.first().copied() } else { None };
-            for at in sharers.into_iter().filter(|at| Some(*at) != keeps) {
+            // Rows that have it already get nothing that they do not have.
+            for at in sharers.into_iter().filter(|at| !holders.contains(at)) {
                 let text = "another record has the same value in a match field".to_owned();
                 if let Some(record) = self.records.get_mut(at) {
                     record.identity = Identity::Conflict(reasons::SHARED_IDENTIFIER, text);

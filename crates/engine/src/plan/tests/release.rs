@@ -87,7 +87,7 @@ fn a_release_writes_nothing_that_was_not_proposed() {
     let later = world.now_has("free", "name", json!("New")).person("new", json!({})).releasing(&proposal);
     assert_eq!(later.verdict("left"), ("disable", "LeaverStatus"));
     for key in ["free", "new"] {
-        assert_eq!(later.verdict(key), ("skip", "ActionNotSelected"), "{key}: the next run does it");
+        assert_eq!(later.verdict(key), ("skip", "LeftForSync"), "{key}: the next run does it");
         assert!(!later.entry(key).links && later.entry(key).memory.is_none());
     }
 }
