@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::records::{Outcome, OutcomeResult};
 use rollcall_api::reasons::{self, Class};
+use rollcall_api::v1alpha1::Action;
 use rollcall_engine::names::FieldName;
 
 #[cfg(test)]
@@ -83,19 +84,22 @@ pub fn remedy(reason: &str) -> &'static str {
     reasons::find(reason).map_or("This program does not know the reason; update it.", |reason| reason.remedy)
 }
 
-/// Outcomes with the values that were or would be sent, one column a field.
+/// Outcomes with the values that were or would be sent and those that were there before, one column a field each.
 pub fn records(outcomes: &[&Outcome]) -> Sheet {
     let fields: BTreeSet<&FieldName> = outcomes.iter().flat_map(|outcome| outcome.fields.expose().names()).collect();
+    let before: BTreeSet<&FieldName> = outcomes.iter().flat_map(|outcome| outcome.before.expose().names()).collect();
     let fixed = ["stream", "sourceKey", "targetId", "result", "action", "code", "reason", "message", "defaulted", "at"];
-    let header = fixed.iter().map(ToString::to_string).chain(fields.iter().map(|name| format!("fields.{name}")));
+    let header = fixed.iter().map(ToString::to_string);
+    let header = header.chain(fields.iter().map(|name| format!("fields.{name}")));
+    let header = header.chain(before.iter().map(|name| format!("before.{name}")));
     let row = |outcome: &&Outcome| {
         let values = outcome.fields.expose();
         let mut row = vec![
             outcome.stream.to_string(),
             outcome.source_key.clone().unwrap_or_default().to_string(),
             outcome.target_id.clone().unwrap_or_default().to_string(),
-            format!("{:?}", outcome.result),
-            outcome.action.map_or_else(String::new, |action| format!("{action:?}")),
+            outcome.result.as_str().to_owned(),
+            outcome.action.map_or("", Action::as_str).to_owned(),
             outcome.code.to_string(),
             outcome.reason.clone(),
             outcome.message.clone(),
@@ -103,6 +107,7 @@ pub fn records(outcomes: &[&Outcome]) -> Sheet {
             outcome.at.to_string(),
         ];
         row.extend(fields.iter().map(|name| values.get(name).map_or_else(String::new, text)));
+        row.extend(before.iter().map(|name| outcome.before.expose().get(name).map_or_else(String::new, text)));
         row
     };
     Sheet { header: header.collect(), rows: outcomes.iter().map(row).collect() }
@@ -116,8 +121,8 @@ pub fn errors(outcomes: &[&Outcome]) -> Sheet {
             outcome.stream.to_string(),
             outcome.source_key.clone().unwrap_or_default().to_string(),
             outcome.target_id.clone().unwrap_or_default().to_string(),
-            format!("{:?}", outcome.result),
-            outcome.action.map_or_else(String::new, |action| format!("{action:?}")),
+            outcome.result.as_str().to_owned(),
+            outcome.action.map_or("", Action::as_str).to_owned(),
             outcome.reason.clone(),
             class(&outcome.reason).to_owned(),
             remedy(&outcome.reason).to_owned(),
@@ -140,6 +145,7 @@ pub fn record_document(outcome: &Outcome) -> Value {
         "reason": outcome.reason,
         "message": outcome.message,
         "fields": outcome.fields.expose(),
+        "before": outcome.before.expose(),
         "defaulted": outcome.defaulted,
         "at": outcome.at,
     })

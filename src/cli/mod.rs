@@ -3,11 +3,14 @@
 pub mod definitions;
 pub mod export;
 pub mod kubectl;
+mod local;
 pub mod manifests;
 pub mod output;
 mod progress_bar;
+mod reading;
 mod rollcall;
-mod run;
 pub mod serve;
+mod shown;
+mod words;
 
 pub use rollcall::{Cli, main};

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use super::{definitions, output, run, serve};
+use super::local::{answers, link, run};
+use super::{definitions, output, serve};
 use rollcall_api::crds;
 
 /// Keeps people data in step between HR, payroll, benefits, travel, learning and school systems.
@@ -26,6 +27,20 @@ enum Command {
     Run(run::RunArguments),
     /// Work out what a run would do; write nothing to any system.
     Plan(run::CommonArguments),
+    /// Print what happened to the records of a run, with their values, from a records file.
+    Records(answers::RecordsArguments),
+    /// Print or write what failed, conflicts, is held or needs somebody to act, with remedies, from a records file.
+    Errors(answers::ErrorsArguments),
+    /// Why was this person (not) sent? What the newest runs did about one record, from a records file.
+    Explain(answers::ExplainArguments),
+    /// Print who is who: the links of a setting, or the records without one, from a records file.
+    Links(answers::LinksArguments),
+    /// Print the runs of a setting, newest first, from a records file.
+    History(answers::HistoryArguments),
+    /// State in a records file that two records are the same.
+    Link(link::LinkArguments),
+    /// Take a link out of a records file; the next run looks for the record anew.
+    Unlink(link::UnlinkArguments),
     /// Print the CustomResourceDefinitions.
     Crds(CrdsArguments),
     /// List, show and check vendor definitions.
@@ -35,7 +50,7 @@ enum Command {
     /// Carry out one run or probe (started by the operator in a connector pod).
     Connector(serve::ConnectorArguments),
     /// Serve the records store to connector pods and `kubectl rollcall`.
-    Records(serve::RecordsArguments),
+    RecordsService(serve::RecordsServiceArguments),
     /// Print a completion script for a shell.
     Completion {
         /// Shell to complete for.
@@ -55,11 +70,18 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(arguments) => serve::block_on(run::run(arguments)),
         Command::Plan(common) => serve::block_on(run::run(run::RunArguments::plan(common))),
+        Command::Records(arguments) => serve::block_on(answers::records(arguments)),
+        Command::Errors(arguments) => serve::block_on(answers::errors(arguments)),
+        Command::Explain(arguments) => serve::block_on(answers::explain(arguments)),
+        Command::Links(arguments) => serve::block_on(answers::links(arguments)),
+        Command::History(arguments) => serve::block_on(answers::history(arguments)),
+        Command::Link(arguments) => serve::block_on(link::link(arguments)),
+        Command::Unlink(arguments) => serve::block_on(link::unlink(arguments)),
         Command::Crds(arguments) => print_crds(arguments),
         Command::Definitions(arguments) => definitions::main(&arguments),
         Command::Operator(arguments) => serve::operator(arguments),
         Command::Connector(arguments) => serve::connector(&arguments),
-        Command::Records(arguments) => serve::records(arguments),
+        Command::RecordsService(arguments) => serve::records_service(arguments),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "rollcall", &mut script);

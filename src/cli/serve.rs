@@ -137,9 +137,9 @@ pub(super) fn operator(arguments: OperatorArguments) -> ExitCode {
     })
 }
 
-/// Arguments of `rollcall records`.
+/// Arguments of `rollcall records-service`.
 #[derive(Debug, Args)]
-pub struct RecordsArguments {
+pub struct RecordsServiceArguments {
     /// Address for HTTPS.
     #[arg(long, default_value = "0.0.0.0:8443")]
     listen: SocketAddr,
@@ -182,8 +182,8 @@ pub struct RecordsArguments {
     log_level: tracing::Level,
 }
 
-/// `rollcall records`: the records service.
-pub(super) fn records(arguments: RecordsArguments) -> ExitCode {
+/// `rollcall records-service`: the records service.
+pub(super) fn records_service(arguments: RecordsServiceArguments) -> ExitCode {
     telemetry::start(arguments.log_level);
     let config = ServiceConfig {
         listen: arguments.listen,

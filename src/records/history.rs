@@ -108,6 +108,24 @@ pub enum OutcomeResult {
     OutOfScope,
 }
 
+impl OutcomeResult {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "Created",
+            Self::Updated => "Updated",
+            Self::Disabled => "Disabled",
+            Self::Deleted => "Deleted",
+            Self::Unchanged => "Unchanged",
+            Self::Skipped => "Skipped",
+            Self::Held => "Held",
+            Self::Conflict => "Conflict",
+            Self::Failed => "Failed",
+            Self::OutOfScope => "OutOfScope",
+        }
+    }
+}
+
 /// Which outcomes are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -97,6 +97,8 @@ reasons! {
     DISABLED = "Disabled", Expected, "The record was disabled.";
     DELETED = "Deleted", Expected, "The record was deleted.";
     ADOPTED = "Adopted", Expected, "The record existed in the target, was unclaimed, and is linked now.";
+    LINKED_BY_HAND = "LinkedByHand", Expected, "Somebody stated that the two records are the same: rollcall link.";
+    UNLINKED_BY_HAND = "UnlinkedByHand", Expected, "Somebody took the link away: rollcall unlink.";
     UNCHANGED = "Unchanged", Expected, "The record is as wanted.";
     EXISTS = "Exists", Expected, "The record exists in the target; mode CreateOnly never changes it.";
     // Records: why an action is taken.

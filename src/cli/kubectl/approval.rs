@@ -3,20 +3,20 @@
 use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use kube::ResourceExt;
 use kube::api::ListParams;
 
 use super::super::output;
+use super::super::shown::ending;
+use super::super::words::{ActionWord, values};
 use super::cluster::Cluster;
 use super::decision::{self, Step};
+use super::job;
 use super::problem::Problem;
 use super::watching::{self, WaitArguments};
-use super::{ending, job};
 use rollcall_api::reasons;
-use rollcall_api::v1alpha1::{
-    Action, ApprovalLimits, ApprovalPhase, Condition, Decision, EmployeeSyncJob, SyncApproval,
-};
+use rollcall_api::v1alpha1::{ApprovalLimits, ApprovalPhase, Condition, Decision, EmployeeSyncJob, SyncApproval};
 
 /// Arguments of `approve`.
 #[derive(Args, Debug)]
@@ -57,33 +57,9 @@ struct WhatArguments {
     yes: bool,
 }
 
-/// Kinds of action, as words of the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "PascalCase")]
-enum ActionWord {
-    Create,
-    Update,
-    Disable,
-    Delete,
-}
-
-impl From<ActionWord> for Action {
-    fn from(word: ActionWord) -> Self {
-        match word {
-            ActionWord::Create => Self::Create,
-            ActionWord::Update => Self::Update,
-            ActionWord::Disable => Self::Disable,
-            ActionWord::Delete => Self::Delete,
-        }
-    }
-}
-
 /// Approves held actions.
 pub(super) async fn approve(cluster: &Cluster, command: &ApproveCommand) -> Result<ExitCode, Problem> {
-    let limits = ApprovalLimits {
-        actions: command.actions.iter().map(|word| (*word).into()).collect(),
-        streams: command.streams.clone(),
-    };
+    let limits = ApprovalLimits { actions: values(&command.actions), streams: command.streams.clone() };
     let only = (limits != ApprovalLimits::default()).then_some(limits);
     let Some(name) = decide(cluster, &command.what, Decision::Approve, only).await? else {
         return Ok(ExitCode::from(ending::HELD));
@@ -146,7 +122,7 @@ fn is_confirmed(what: &WhatArguments, decision: Decision) -> Result<bool, Proble
             ))
         };
     }
-    output::note(&format!("{decision:?} this? [y/N]"));
+    output::note(&format!("{decision} this? [y/N]"));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     read.map_err(|error| Problem::Usage(format!("no answer can be read: {error}")))?;
@@ -173,7 +149,7 @@ async fn follow(cluster: &Cluster, name: &str, wait: &WaitArguments) -> Result<E
     }
     let reason = ready(&approval).map(|ready| ready.reason.clone()).unwrap_or_default();
     let message = ready(&approval).map(|ready| ready.message.clone()).unwrap_or_default();
-    output::print(&format!("{}: {:?} {reason}: {message}\n", approval.name_any(), phase(&approval)));
+    output::print(&format!("{}: {} {reason}: {message}\n", approval.name_any(), phase(&approval)));
     Ok(ExitCode::from(exit_code(phase(&approval), &reason)))
 }
 

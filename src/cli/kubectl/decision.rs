@@ -2,8 +2,9 @@
 
 use kube::ResourceExt;
 
-use super::ending::{command, held_in_words};
+use super::super::shown::{held_in_words, waiting};
 use super::names;
+use super::next_steps::command;
 use super::problem::Problem;
 use rollcall_api::v1alpha1::{
     ApprovalLimits, ApprovalPhase, Decision, Held, LocalReference, SyncApproval, SyncApprovalSpec, SyncSetting,
@@ -21,7 +22,7 @@ pub(super) enum Step {
 /// What the setting holds, which must be what `asked` names, if anything.
 pub(super) fn held(setting: &SyncSetting, asked: Option<&str>) -> Result<Held, Problem> {
     let name = setting.name_any();
-    let held = setting.status.as_ref().and_then(|status| status.held.clone()).filter(|held| held.total() > 0);
+    let held = waiting(setting.status.as_ref().and_then(|status| status.held.as_ref())).cloned();
     let Some(held) = held else {
         return Err(Problem::Usage(format!("`{name}` holds nothing, so there is nothing to decide")));
     };
@@ -49,7 +50,7 @@ pub(super) fn question(setting: &SyncSetting, held: &Held, only: Option<&Approva
         lines.push(format!("who: {}", command(&setting.namespace().unwrap_or_default(), &words)));
     }
     if let Some(limits) = only {
-        let actions: Vec<String> = limits.actions.iter().map(|action| format!("{action:?}")).collect();
+        let actions: Vec<String> = limits.actions.iter().map(|action| action.to_string()).collect();
         let all = |words: Vec<String>| if words.is_empty() { "all".to_owned() } else { words.join(", ") };
         lines.push(format!("limited to actions: {}; streams: {}", all(actions), all(limits.streams.clone())));
     }

@@ -3,20 +3,19 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `job`, `watching`, `ending` | make a run, wait for it, end like `rollcall run` |
+//! | `job`, `watching`, `next_steps` | make a run, wait for it, end like `rollcall run` |
 //! | `status`, `status_text` | settings on one screen; suspend and resume |
 //! | `approval`, `decision` | decide about held actions |
-//! | `outcomes`, `outcome_text`, `run_lookup` | records, errors, explain, history |
+//! | `outcomes`, `run_lookup` | records, errors, explain, links, history |
 //! | `records_access`, `records_service`, `port_forward` | the way to the records service |
-//! | `cluster`, `problem`, `names`, `time_text` | what they share |
+//! | `cluster`, `problem`, `names` | what they share |
 
 mod approval;
 mod cluster;
 mod decision;
-mod ending;
 mod job;
 mod names;
-mod outcome_text;
+mod next_steps;
 mod outcomes;
 mod port_forward;
 mod problem;
@@ -25,7 +24,6 @@ mod records_service;
 mod run_lookup;
 mod status;
 mod status_text;
-mod time_text;
 mod watching;
 
 use std::process::ExitCode;
@@ -78,6 +76,10 @@ enum Command {
     Errors(outcomes::ErrorsCommand),
     /// Why was this person (not) sent? What the newest runs did about one record.
     Explain(outcomes::ExplainCommand),
+    /// Print who is who: the links of a setting, or the records without one.
+    Links(outcomes::LinksCommand),
+    /// Take back what a run did.
+    Undo(job::UndoCommand),
     /// Approve what a setting holds.
     Approve(approval::ApproveCommand),
     /// Deny what a setting holds.
@@ -132,6 +134,8 @@ async fn carry_out(cli: &Cli) -> Result<ExitCode, Problem> {
         Command::Records(command) => outcomes::records(&cluster, command).await,
         Command::Errors(command) => outcomes::errors(&cluster, command).await,
         Command::Explain(command) => outcomes::explain(&cluster, command).await,
+        Command::Links(command) => outcomes::links(&cluster, command).await,
+        Command::Undo(command) => job::undo(&cluster, command).await,
         Command::Approve(command) => approval::approve(&cluster, command).await,
         Command::Deny(command) => approval::deny(&cluster, command).await,
         Command::Suspend { setting } => status::switch(&cluster, setting, DesiredState::Off).await,

@@ -2,7 +2,7 @@
 
 use kube::Resource;
 
-use super::super::export::ExportError;
+use super::super::reading::ReadingError;
 use crate::records::StoreError;
 use rollcall_api as api;
 
@@ -35,7 +35,7 @@ pub(super) enum Problem {
     #[error(transparent)]
     Records(#[from] StoreError),
     #[error(transparent)]
-    Export(#[from] ExportError),
+    Reading(#[from] ReadingError),
     #[error("waited {0} s; the run goes on: kubectl rollcall status shows it")]
     WaitedTooLong(u64),
 }

@@ -4,16 +4,15 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 
 use super::super::output;
+use super::super::reading::{RunName, all, newest};
+use super::super::shown::time::second;
 use super::cluster::Cluster;
 use super::problem::Problem;
 use super::records_access;
 use super::records_service::RecordsArguments;
-use crate::records::{Outcome, OutcomeQuery, Records, RunRecord, Scope, StoreError};
-use rollcall_api::v1alpha1::{EmployeeSyncJob, JobType, SyncSetting};
-use rollcall_engine::names::RunId;
+use crate::records::{Outcome, OutcomeQuery, Records, Scope};
+use rollcall_api::v1alpha1::{EmployeeSyncJob, SyncSetting};
 
-/// Most outcomes that the service gives at once.
-const PAGE: u64 = 1000;
 /// How many runs of the history are searched for a name.
 const SEARCHED_RUNS: u32 = 1000;
 
@@ -21,10 +20,8 @@ const SEARCHED_RUNS: u32 = 1000;
 pub(super) struct Run {
     /// Whose records it belongs to.
     pub(super) scope: Scope,
-    /// Its identity in the records store.
-    id: RunId,
-    /// Name of its job.
-    pub(super) job: String,
+    /// Which one it is.
+    pub(super) name: RunName,
 }
 
 impl Run {
@@ -32,13 +29,11 @@ impl Run {
     pub(super) fn of(setting: &SyncSetting, job: &EmployeeSyncJob) -> Self {
         Self {
             scope: scope(setting),
-            id: job.metadata.uid.clone().unwrap_or_default().into(),
-            job: job.metadata.name.clone().unwrap_or_default(),
+            name: RunName {
+                id: job.metadata.uid.clone().unwrap_or_default().into(),
+                job: job.metadata.name.clone().unwrap_or_default(),
+            },
         }
-    }
-
-    fn from_history(scope: Scope, record: &RunRecord) -> Self {
-        Self { scope, id: record.run_id.clone(), job: record.job.clone() }
     }
 }
 
@@ -59,24 +54,7 @@ pub(super) async fn outcomes(
     query: &OutcomeQuery,
 ) -> Result<Vec<Outcome>, Problem> {
     let records = records_access::open(cluster, arguments, run.scope.clone()).await?;
-    Ok(all(&records, &run.id, query).await?)
-}
-
-/// All outcomes of a run, page by page.
-pub(super) async fn all(
-    records: &impl Records,
-    run_id: &RunId,
-    query: &OutcomeQuery,
-) -> Result<Vec<Outcome>, StoreError> {
-    let mut outcomes = Vec::new();
-    loop {
-        let page = OutcomeQuery { offset: outcomes.len() as u64, limit: PAGE, ..query.clone() };
-        let page = records.outcomes(run_id, &page).await?;
-        if page.is_empty() {
-            return Ok(outcomes);
-        }
-        outcomes.extend(page);
-    }
+    Ok(all(&records, &run.name.id, query).await?)
 }
 
 /// The run that `job` names, of the history when the job is gone; without `job` the newest run of `setting` that says
@@ -113,20 +91,8 @@ pub(super) async fn find(
         let which = job.map_or_else(|| "no run that has ended".to_owned(), |name| format!("no run `{name}`"));
         return Err(Problem::Usage(format!("the records of `{setting}` hold {which}")));
     };
-    output::note(&format!(
-        "run {} ({:?}, started {})",
-        chosen.job,
-        chosen.type_,
-        super::time_text::second(chosen.started_at)
-    ));
-    Ok(Run::from_history(scope, chosen))
-}
-
-/// The newest run of type Sync or Release that has ended, since these look at everybody; without one, the newest that
-/// has ended.
-fn newest(runs: &[RunRecord]) -> Option<&RunRecord> {
-    let ended = || runs.iter().filter(|run| run.ended_at.is_some());
-    ended().find(|run| matches!(run.type_, JobType::Sync | JobType::Release)).or_else(|| ended().next())
+    output::note(&format!("run {} ({}, started {})", chosen.job, chosen.type_, second(chosen.started_at)));
+    Ok(Run { scope, name: chosen.into() })
 }
 
 /// The job is not in the cluster: old jobs are deleted, their records last longer.
@@ -143,35 +109,5 @@ async fn gone(cluster: &Cluster, name: &str) -> Problem {
             ))
         }
         Err(problem) => problem,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-    use rollcall_api::v1alpha1::Counts;
-
-    fn run(job: &str, type_: JobType, has_ended: bool) -> RunRecord {
-        RunRecord {
-            run_id: job.into(),
-            job: job.into(),
-            type_,
-            attempt: 1,
-            started_at: Timestamp::UNIX_EPOCH,
-            ended_at: has_ended.then_some(Timestamp::UNIX_EPOCH),
-            code: None,
-            reason: None,
-            counts: Counts::default(),
-        }
-    }
-
-    #[test]
-    fn the_newest_ended_run_over_everybody_is_meant_without_a_name() {
-        let runs = [run("d", JobType::Sync, false), run("c", JobType::Show, true), run("b", JobType::Sync, true)];
-        assert_eq!(newest(&runs).map(|run| run.job.as_str()), Some("b"));
-        assert_eq!(newest(&runs[..2]).map(|run| run.job.as_str()), Some("c"));
-        assert!(newest(&runs[..1]).is_none());
     }
 }

@@ -90,10 +90,10 @@ pub(super) async fn switch(cluster: &Cluster, name: &str, wanted: DesiredState) 
     let setting = cluster.setting(name).await?;
     let resource = format!("syncsetting.{}/{}", rollcall_api::GROUP, setting.name_any());
     if setting.spec.state == wanted {
-        return Ok(output::print(&format!("{resource} is {wanted:?} already\n")));
+        return Ok(output::print(&format!("{resource} is {wanted} already\n")));
     }
     // The uid keeps a setting that was deleted and made again meanwhile as it is.
     let patch = json!({ "metadata": { "uid": setting.metadata.uid }, "spec": { "state": wanted } });
     cluster.merge::<SyncSetting>(name, &patch).await?;
-    Ok(output::print(&format!("{resource} is {wanted:?} now\n")))
+    Ok(output::print(&format!("{resource} is {wanted} now\n")))
 }

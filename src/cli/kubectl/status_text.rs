@@ -5,8 +5,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use super::super::output;
-use super::ending::{command, held_in_words, progress, push};
-use super::time_text::{second, with_distance};
+use super::super::shown::ending::progress;
+use super::super::shown::time::{second, with_distance};
+use super::super::shown::{held_in_words, push, waiting};
+use super::next_steps::command;
 use rollcall_api::v1alpha1::{
     Condition, Counts, DesiredState, EmployeeSyncJob, JobPhase, RunSummary, SyncSetting, SyncSettingStatus,
 };
@@ -21,12 +23,12 @@ pub(super) fn all(settings: &[SyncSetting], shows_namespaces: bool, now: Timesta
             setting.name_any(),
             setting.spec.source_ref.name.clone(),
             setting.spec.target_ref.name.clone(),
-            format!("{:?}", status.state),
-            last.map_or_else(|| "never".into(), |run| format!("{:?}", run.phase)),
+            status.state.to_string(),
+            last.map_or_else(|| "never".into(), |run| run.phase.to_string()),
             last.and_then(|run| run.code).map_or_else(String::new, |code| code.to_string()),
             last.map_or_else(String::new, |run| run.reason.clone()),
             time(last.and_then(|run| run.completion_time.as_ref()), now, ""),
-            status.held.as_ref().filter(|held| held.total() > 0).map_or_else(String::new, held_in_words),
+            waiting(status.held.as_ref()).map_or_else(String::new, held_in_words),
             time(next_run(&status), now, "on demand"),
         ]);
         row
@@ -72,7 +74,7 @@ pub(super) fn one(setting: &SyncSetting, unfinished: Option<&[EmployeeSyncJob]>,
         Some(run) => push(&mut text, format_args!("{}", last_run(run, &setting.namespace().unwrap_or_default(), now))),
         None => text.push_str("  none has ended yet\n"),
     }
-    if let Some(held) = status.held.as_ref().filter(|held| held.total() > 0) {
+    if let Some(held) = waiting(status.held.as_ref()) {
         let (name, namespace) = (setting.name_any(), setting.namespace().unwrap_or_default());
         push(&mut text, format_args!("Held\n  {}\n  {}\n", held_in_words(held), held.digest));
         push(&mut text, format_args!("  approve: {}\n", command(&namespace, &format!("approve {name}"))));
@@ -101,7 +103,7 @@ fn head(setting: &SyncSetting, status: &SyncSettingStatus, now: Timestamp) -> St
     );
     let mut text = format!("Setting    {}/{}\n", setting.namespace().unwrap_or_default(), setting.name_any());
     push(&mut text, format_args!("Systems    {} -> {}\n", spec.source_ref.name, spec.target_ref.name));
-    push(&mut text, format_args!("State      {:?} (wanted: {wanted})\n", status.state));
+    push(&mut text, format_args!("State      {} (wanted: {wanted})\n", status.state));
     push(&mut text, format_args!("Schedule   {schedule}\n"));
     if let Some(due) = &status.next_due_time {
         push(&mut text, format_args!("Leaver due {}\n", with_distance(due.0, now)));
@@ -136,7 +138,7 @@ fn last_run(run: &RunSummary, namespace: &str, now: Timestamp) -> String {
     let code = run.code.map_or_else(String::new, |code| format!(" {code}"));
     let ended = time(run.completion_time.as_ref(), now, "at an unknown time");
     let mut text =
-        format!("  {} {:?}{code} {}, ended {ended}\n  {}\n", run.name, run.phase, run.reason, counts(&run.counts));
+        format!("  {} {}{code} {}, ended {ended}\n  {}\n", run.name, run.phase, run.reason, counts(&run.counts));
     if run.phase == JobPhase::Error || run.counts.failed + run.counts.conflicts > 0 {
         push(&mut text, format_args!("  why: {}\n", command(namespace, &format!("errors {}", run.name))));
     }
@@ -168,7 +170,7 @@ pub(super) fn history(runs: &[RunSummary]) -> String {
         let figures = &run.counts;
         let mut row = vec![
             run.name.clone(),
-            format!("{:?}", run.phase),
+            run.phase.to_string(),
             run.code.map_or_else(String::new, |code| code.to_string()),
             run.reason.clone(),
             run.completion_time.as_ref().map_or_else(String::new, |time| second(time.0)),

@@ -10,8 +10,8 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watch_object};
 
 use super::super::output;
+use super::super::shown::ending;
 use super::cluster::{Cluster, Kind};
-use super::ending;
 use super::problem::{Problem, failed};
 use rollcall_api::v1alpha1::EmployeeSyncJob;
 

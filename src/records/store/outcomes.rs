@@ -8,7 +8,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::scoped::ScopedStore;
 use super::sealing::{CHUNK, Place, push_list, push_places};
-use crate::records::{Outcome, OutcomeQuery, OutcomeResult, StoreError, pair};
+use crate::records::{Outcome, OutcomeQuery, StoreError, pair};
 
 /// Names of encrypted parts of an outcome.
 const KEY: &str = "outcomes.key";
@@ -82,7 +82,7 @@ async fn upsert(
             .push_bind(run)
             .push_bind(row.outcome.stream.as_str())
             .push_bind(&row.lookup)
-            .push_bind(word(row.outcome.result))
+            .push_bind(row.outcome.result.as_str())
             .push_bind(&row.sealed_key)
             .push_bind(&row.sealed);
     });
@@ -121,7 +121,7 @@ pub(super) async fn page(
 
 /// Numbers of the rows on the wanted page, in order.
 fn page_ids(store: &ScopedStore, run: &str, rows: &[SqliteRow], query: &OutcomeQuery) -> Result<Vec<i64>, StoreError> {
-    let results: HashSet<_> = query.results.iter().map(|result| word(*result)).collect();
+    let results: HashSet<_> = query.results.iter().map(|result| result.as_str()).collect();
     let lookups: HashSet<_> = query.source_keys.iter().map(|key| store.lookup(key)).collect();
     let mut found: Vec<(&str, String, i64)> = Vec::new();
     for row in rows {
@@ -145,20 +145,4 @@ async fn sealed_records(connection: &mut SqliteConnection, ids: &[i64]) -> Resul
     let mut query = QueryBuilder::<Sqlite>::new("SELECT id, stream, lookup, sealed FROM outcomes WHERE id IN ");
     push_list(&mut query, ids);
     query.build().fetch_all(connection).await
-}
-
-/// The word under which an end is stored.
-const fn word(result: OutcomeResult) -> &'static str {
-    match result {
-        OutcomeResult::Created => "Created",
-        OutcomeResult::Updated => "Updated",
-        OutcomeResult::Disabled => "Disabled",
-        OutcomeResult::Deleted => "Deleted",
-        OutcomeResult::Unchanged => "Unchanged",
-        OutcomeResult::Skipped => "Skipped",
-        OutcomeResult::Held => "Held",
-        OutcomeResult::Conflict => "Conflict",
-        OutcomeResult::Failed => "Failed",
-        OutcomeResult::OutOfScope => "OutOfScope",
-    }
 }

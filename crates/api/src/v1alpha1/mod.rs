@@ -11,6 +11,7 @@ mod integration_provider;
 mod stream;
 mod sync_approval;
 mod sync_setting;
+mod words;
 
 pub use common::*;
 pub use employee_sync_job::*;

@@ -1,29 +1,26 @@
 //! How a finished run ends the program, and what is printed about it. Pure.
 
-use std::fmt::Write as _;
-
-use kube::ResourceExt;
-
+use super::{Holds, held_in_words, push};
 use rollcall_api::reasons::{self, Class};
-use rollcall_api::v1alpha1::{EmployeeSyncJob, EmployeeSyncJobStatus, Held, JobPhase};
+use rollcall_api::v1alpha1::{EmployeeSyncJobStatus, JobPhase, JobType};
 
 /// Everything is as wanted.
-pub(super) const COMPLETE: u8 = 0;
+pub(in crate::cli) const COMPLETE: u8 = 0;
 /// Usage or configuration.
-pub(super) const CONFIGURATION: u8 = 1;
+pub(in crate::cli) const CONFIGURATION: u8 = 1;
 /// Some records failed.
 const RECORDS_FAILED: u8 = 2;
 /// Actions are held for approval.
-pub(super) const HELD: u8 = 3;
+pub(in crate::cli) const HELD: u8 = 3;
 /// A provider could not be reached or rejected the credentials.
 const PROVIDER: u8 = 4;
 
 /// Exit code of a finished run: the same as `rollcall run` would have given.
-pub(super) fn exit_code(status: &EmployeeSyncJobStatus) -> u8 {
+pub(in crate::cli) fn exit_code(status: &EmployeeSyncJobStatus) -> u8 {
     let reason = status.reason.as_deref().unwrap_or_default();
     match (status.phase, reason) {
         (_, reasons::RECORDS_FAILED | reasons::COMPLETED_WITH_FAILURES) => RECORDS_FAILED,
-        (JobPhase::Complete, reasons::COMPLETED_WITH_HOLDS) => HELD,
+        (JobPhase::Complete, reasons::COMPLETED_WITH_HOLDS | reasons::AGREEMENT_PENDING) => HELD,
         (JobPhase::Complete, _) => COMPLETE,
         // The approved actions still wait, under another digest.
         (_, reasons::PLAN_CHANGED) => HELD,
@@ -35,28 +32,50 @@ pub(super) fn exit_code(status: &EmployeeSyncJobStatus) -> u8 {
     }
 }
 
+/// Commands to copy, for what somebody may want next. None: there is no such command.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli) struct NextSteps {
+    /// Approves what is held, or says why it cannot be approved.
+    pub(in crate::cli) approve: Option<String>,
+    /// Lists who is held.
+    pub(in crate::cli) held: Option<String>,
+    /// Lists what failed.
+    pub(in crate::cli) errors: Option<String>,
+}
+
 /// The end of a run in a few lines, with what to do next.
-pub(super) fn summary(job: &EmployeeSyncJob) -> String {
-    let status = job.status.clone().unwrap_or_default();
-    let (name, namespace) = (job.name_any(), job.namespace().unwrap_or_default());
-    let mut text = format!("{name}: {:?}", status.phase);
+pub(in crate::cli) fn summary(
+    name: &str,
+    type_: JobType,
+    status: &EmployeeSyncJobStatus,
+    holds: &Holds,
+    next: &NextSteps,
+) -> String {
+    let mut text = format!("{name}: {}", status.phase);
     if let Some(code) = status.code {
         push(&mut text, format_args!(" {code}"));
     }
     let reason = status.reason.as_deref().unwrap_or_default();
     push(&mut text, format_args!(" {reason}: {}\n", status.message.as_deref().unwrap_or_default()));
-    if let Some(held) = status.held.as_ref().filter(|held| held.total() > 0) {
-        let words = held_in_words(held);
-        if job.spec.type_.writes() {
-            let approve = command(&namespace, &format!("approve {}", job.spec.setting_ref.name));
-            push(&mut text, format_args!("held: {words}; approve: {approve}\n"));
-        } else {
-            push(&mut text, format_args!("a run would hold for approval: {words}\n"));
+    let offer = |text: &mut String, label: &str, step: &Option<String>| {
+        if let Some(step) = step {
+            push(text, format_args!("{label}: {step}\n"));
         }
+    };
+    if let Some(held) = &status.held {
+        let label = if type_.writes() { "held" } else { "a run would hold for approval" };
+        push(&mut text, format_args!("{label}: {}\n", held_in_words(held)));
+        for line in holds.lines() {
+            push(&mut text, format_args!("  {line}\n"));
+        }
+        if held.total() > 0 {
+            offer(&mut text, "who", &next.held);
+        }
+        offer(&mut text, "approve", &next.approve);
     }
-    let needs_look = exit_code(&status) == RECORDS_FAILED;
+    let needs_look = exit_code(status) == RECORDS_FAILED;
     if needs_look {
-        push(&mut text, format_args!("which records, and why: {}\n", command(&namespace, &format!("errors {name}"))));
+        offer(&mut text, "which records, and why", &next.errors);
     }
     if let Some(reason) = reasons::find(reason).filter(|_| status.phase == JobPhase::Error && !needs_look) {
         push(&mut text, format_args!("remedy: {}\n", reason.remedy));
@@ -64,15 +83,10 @@ pub(super) fn summary(job: &EmployeeSyncJob) -> String {
     text
 }
 
-/// A command of this plugin to copy, wherever the kubeconfig points.
-pub(super) fn command(namespace: &str, words: &str) -> String {
-    format!("kubectl rollcall -n {namespace} {words}")
-}
-
 /// What a job is at, in one line.
-pub(super) fn progress(status: Option<&EmployeeSyncJobStatus>) -> String {
+pub(in crate::cli) fn progress(status: Option<&EmployeeSyncJobStatus>) -> String {
     let Some(status) = status else { return "Queued".into() };
-    let mut text = format!("{:?}", status.phase);
+    let mut text = status.phase.to_string();
     if let Some(reason) = &status.reason {
         push(&mut text, format_args!(" {reason}"));
     }
@@ -85,23 +99,10 @@ pub(super) fn progress(status: Option<&EmployeeSyncJobStatus>) -> String {
     text
 }
 
-/// `3 create, 1 disable`: the kinds that there are.
-pub(super) fn held_in_words(held: &Held) -> String {
-    let kinds = [(held.create, "create"), (held.update, "update"), (held.disable, "disable"), (held.delete, "delete")];
-    let words: Vec<String> =
-        kinds.iter().filter(|(count, _)| *count != 0).map(|(count, kind)| format!("{count} {kind}")).collect();
-    if words.is_empty() { "nothing".into() } else { words.join(", ") }
-}
-
-/// Appends to a String, which cannot fail.
-pub(super) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    let _ = text.write_fmt(arguments);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rollcall_api::v1alpha1::{EmployeeSyncJobSpec, JobType};
+    use rollcall_api::v1alpha1::Held;
 
     fn ended(phase: JobPhase, reason: &str) -> EmployeeSyncJobStatus {
         EmployeeSyncJobStatus { phase, reason: Some(reason.into()), ..EmployeeSyncJobStatus::default() }
@@ -116,6 +117,7 @@ mod tests {
             (Complete, reasons::COMPLETED_WITH_FAILURES, 2),
             (Error, reasons::RECORDS_FAILED, 2),
             (Complete, reasons::COMPLETED_WITH_HOLDS, 3),
+            (Complete, reasons::AGREEMENT_PENDING, 3),
             (Error, reasons::PLAN_CHANGED, 3),
             (Error, reasons::CREDENTIALS_REJECTED, 4),
             (Error, reasons::CREDENTIALS_MISSING, 4),
@@ -130,30 +132,39 @@ mod tests {
         }
     }
 
-    fn job(type_: JobType, status: EmployeeSyncJobStatus) -> EmployeeSyncJob {
-        let mut job = EmployeeSyncJob::new("j", EmployeeSyncJobSpec { type_, ..EmployeeSyncJobSpec::default() });
-        job.metadata.namespace = Some("hr".into());
-        job.spec.setting_ref.name = "people".into();
-        job.status = Some(status);
-        job
+    fn told(type_: JobType, status: &EmployeeSyncJobStatus) -> String {
+        let next = NextSteps {
+            approve: Some("approve people".into()),
+            held: Some("records j".into()),
+            errors: Some("errors j".into()),
+        };
+        summary("j", type_, status, &Holds::default(), &next)
     }
 
     #[test]
     fn the_summary_says_what_to_do_next() {
-        let failed = summary(&job(JobType::Sync, ended(JobPhase::Complete, reasons::COMPLETED_WITH_FAILURES)));
-        assert!(failed.contains("kubectl rollcall -n hr errors j"), "{failed}");
-        let error = summary(&job(JobType::Sync, ended(JobPhase::Error, reasons::UNKNOWN_VENDOR)));
+        let failed = told(JobType::Sync, &ended(JobPhase::Complete, reasons::COMPLETED_WITH_FAILURES));
+        assert!(failed.contains("which records, and why: errors j"), "{failed}");
+        let error = told(JobType::Sync, &ended(JobPhase::Error, reasons::UNKNOWN_VENDOR));
         assert!(error.contains("remedy: spec.vendor is not in the catalogue"), "{error}");
     }
 
     #[test]
-    fn what_a_run_holds_can_be_approved_but_not_what_a_plan_would_hold() {
+    fn what_is_held_is_told_with_who_and_how_to_approve_it() {
         let mut status = ended(JobPhase::Complete, reasons::COMPLETED_WITH_HOLDS);
         status.held = Some(Held { disable: 4, ..Held::default() });
-        let run = summary(&job(JobType::Sync, status.clone()));
-        assert!(run.contains("held: 4 disable; approve: kubectl rollcall -n hr approve people"), "{run}");
-        let plan = summary(&job(JobType::Plan, status));
-        assert!(plan.contains("a run would hold for approval: 4 disable") && !plan.contains("approve:"), "{plan}");
+        let run = told(JobType::Sync, &status);
+        assert!(run.contains("held: 4 disable\nwho: records j\napprove: approve people\n"), "{run}");
+        let plan = told(JobType::Plan, &status);
+        assert!(plan.contains("a run would hold for approval: 4 disable"), "{plan}");
+    }
+
+    #[test]
+    fn terms_that_wait_alone_can_be_approved_although_nobody_is_held() {
+        let mut status = ended(JobPhase::Complete, reasons::AGREEMENT_PENDING);
+        status.held = Some(Held::default());
+        let run = told(JobType::Sync, &status);
+        assert!(run.contains("held: the terms of the setting\napprove: approve people\n"), "{run}");
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 
 /// A time to the second, in UTC.
-pub(super) fn second(time: Timestamp) -> String {
+pub(in crate::cli) fn second(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// A time to the second with its distance from now: `2026-01-02T03:04:05Z (3h ago)`.
-pub(super) fn with_distance(time: Timestamp, now: Timestamp) -> String {
+pub(in crate::cli) fn with_distance(time: Timestamp, now: Timestamp) -> String {
     let seconds = time.as_second() - now.as_second();
     let amount = amount(seconds.unsigned_abs());
     let distance = if seconds > 0 { format!("in {amount}") } else { format!("{amount} ago") };

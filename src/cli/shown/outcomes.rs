@@ -1,39 +1,46 @@
-//! Outcomes of records as tables for people. Pure but for the remark about personal data.
+//! Outcomes of records and runs as tables for people.
+
+use serde_json::Value;
 
 use super::super::export::{class, printable, remedy};
 use super::super::output;
-use super::time_text::second;
+use super::time::second;
 use crate::records::{Outcome, RunRecord};
+use rollcall_api::v1alpha1::Action;
 
-/// Says on standard error that what follows is personal data.
-pub(super) fn announce_personal_data() {
-    output::note(
-        "note: this prints personal data from the records service; it is not in the cluster, keep it that way",
-    );
-}
-
-/// What happened to records, with the values.
-pub(super) fn records(outcomes: &[&Outcome]) -> String {
+/// What happened, or would happen, to records, with the values: `title: "Clerk" -> "Manager"`.
+pub(in crate::cli) fn records(outcomes: &[&Outcome]) -> String {
     let row = |outcome: &&Outcome| {
-        let fields: Vec<String> = outcome
-            .fields
-            .expose()
-            .iter()
-            .map(|(name, value)| {
-                let mark = if outcome.defaulted.contains(name) { " (default)" } else { "" };
-                format!("{name}={value}{mark}")
-            })
-            .collect();
         let mut row = head(outcome);
-        row.extend([outcome.reason.clone(), printable(&fields.join(" ")), printable(&outcome.message)]);
+        row.extend([outcome.reason.clone(), values(outcome), printable(&outcome.message)]);
         row
     };
     let header = ["STREAM", "KEY", "ACTION", "RESULT", "REASON", "FIELDS", "MESSAGE"];
     output::table(&header, outcomes.iter().map(row).collect())
 }
 
+/// Values that are set, with those that are replaced. What is new, or only shown, has nothing before it.
+fn values(outcome: &Outcome) -> String {
+    let changes = outcome.action.is_some_and(|action| action != Action::Create);
+    let value = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => "none".to_owned(),
+        Some(value) => value.to_string(),
+    };
+    let texts = outcome.fields.expose().iter().map(|(name, after)| {
+        let mark = if outcome.defaulted.contains(name) { " (default)" } else { "" };
+        let after = value(Some(after));
+        if changes {
+            let before = value(outcome.before.expose().get(name));
+            format!("{name}: {before} -> {after}{mark}")
+        } else {
+            format!("{name}={after}{mark}")
+        }
+    });
+    printable(&texts.collect::<Vec<_>>().join(", "))
+}
+
 /// Why records are not as wanted and what to do.
-pub(super) fn errors(outcomes: &[&Outcome]) -> String {
+pub(in crate::cli) fn errors(outcomes: &[&Outcome]) -> String {
     let row = |outcome: &&Outcome| {
         let mut row = head(outcome);
         let reason = &outcome.reason;
@@ -47,16 +54,25 @@ pub(super) fn errors(outcomes: &[&Outcome]) -> String {
 fn head(outcome: &Outcome) -> Vec<String> {
     vec![
         printable(&outcome.stream),
-        printable(outcome.source_key.as_deref().unwrap_or_default()),
-        outcome.action.map_or_else(String::new, |action| format!("{action:?}")),
-        format!("{:?}", outcome.result),
+        who(outcome),
+        outcome.action.map_or("", Action::as_str).to_owned(),
+        outcome.result.as_str().to_owned(),
     ]
 }
 
+/// The source's identifier, or the target's where there is no record in the source.
+pub(super) fn who(outcome: &Outcome) -> String {
+    match (&outcome.source_key, &outcome.target_id) {
+        (Some(key), _) => printable(key),
+        (None, Some(id)) => format!("target {}", printable(id)),
+        (None, None) => String::new(),
+    }
+}
+
 /// What one run did about one record, as the answer to "why was this person not sent?".
-pub(super) fn explanation(run: &RunRecord, outcome: &Outcome) -> String {
+pub(in crate::cli) fn explanation(run: &RunRecord, outcome: &Outcome) -> String {
     let mut lines = vec![
-        format!("{}  {} ({:?})", second(outcome.at), run.job, run.type_),
+        format!("{}  {} ({})", second(outcome.at), run.job, run.type_),
         format!("  stream   {}", printable(&outcome.stream)),
         format!("  result   {}", result(outcome)),
         format!("  reason   {} ({})", outcome.reason, class(&outcome.reason)),
@@ -69,26 +85,25 @@ pub(super) fn explanation(run: &RunRecord, outcome: &Outcome) -> String {
         lines.push(format!("  target   {}", printable(target)));
     }
     if !outcome.fields.expose().is_empty() {
-        let names: Vec<&str> = outcome.fields.expose().names().map(|name| name.as_str()).collect();
-        lines.push(format!("  fields   {}", printable(&names.join(", "))));
+        lines.push(format!("  fields   {}", values(outcome)));
     }
     lines.join("\n") + "\n"
 }
 
 fn result(outcome: &Outcome) -> String {
     match outcome.action {
-        Some(action) => format!("{:?} (action {action:?}, code {})", outcome.result, outcome.code),
-        None => format!("{:?} (code {})", outcome.result, outcome.code),
+        Some(action) => format!("{} (action {action}, code {})", outcome.result.as_str(), outcome.code),
+        None => format!("{} (code {})", outcome.result.as_str(), outcome.code),
     }
 }
 
 /// Runs of a setting, newest first.
-pub(super) fn runs(runs: &[RunRecord]) -> String {
+pub(in crate::cli) fn runs(runs: &[RunRecord]) -> String {
     let row = |run: &RunRecord| {
         let counts = run.counts;
         let mut row = vec![
             run.job.clone(),
-            format!("{:?}", run.type_),
+            run.type_.to_string(),
             second(run.started_at),
             run.ended_at.map_or_else(|| "running".into(), second),
             run.code.map_or_else(String::new, |code| code.to_string()),
@@ -142,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_explanation_has_reason_class_and_remedy_and_names_fields_without_values() {
+    fn an_explanation_has_reason_class_remedy_and_values() {
         let failed = outcome("17", OutcomeResult::Failed, reasons::REQUIRED_FIELD_EMPTY);
         let run = RunRecord {
             run_id: "r".into(),
@@ -158,7 +173,7 @@ mod tests {
         let text = explanation(&run, &failed);
         assert!(text.contains("RequiredFieldEmpty (Actionable)"), "{text}");
         assert!(text.contains("complete the record in the source"), "{text}");
-        assert!(text.contains("fields   name") && !text.contains("Jane"), "{text}");
+        assert!(text.contains("fields   name=\"Jane\""), "{text}");
     }
 
     #[test]
@@ -166,5 +181,25 @@ mod tests {
         let mut created = outcome("17", OutcomeResult::Created, reasons::CREATED);
         created.defaulted = vec!["name".into()];
         assert!(records(&[&created]).contains("name=\"Jane\" (default)"));
+    }
+
+    #[test]
+    fn a_change_shows_what_was_there_before() {
+        let mut changed = outcome("17", OutcomeResult::Updated, reasons::CHANGED);
+        changed.action = Some(Action::Update);
+        changed.fields.expose_mut().insert("phone".into(), "1".into());
+        changed.fields.expose_mut().insert("title".into(), Value::Null);
+        changed.before.expose_mut().insert("name".into(), "Joan".into());
+        changed.before.expose_mut().insert("title".into(), "Clerk".into());
+        let text = records(&[&changed]);
+        let expected = r#"name: "Joan" -> "Jane", phone: none -> "1", title: "Clerk" -> none"#;
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn a_record_that_only_the_target_has_is_named_by_its_identifier_there() {
+        let mut only_there = outcome("17", OutcomeResult::Conflict, reasons::SEVERAL_MATCHES);
+        (only_there.source_key, only_there.target_id) = (None, Some("t9".into()));
+        assert!(errors(&[&only_there]).contains("target t9"));
     }
 }
