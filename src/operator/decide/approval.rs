@@ -132,10 +132,8 @@ impl Pass<'_> {
         }
         match setting.status.as_ref().and_then(|status| status.held.as_ref()) {
             None => self.set(Phase::Pending, reasons::NOTHING_HELD, "the setting holds nothing yet"),
-            Some(held) if held.digest != spec.digest => {
-                let message = format!("the setting holds {} now; look at it and approve that", held.digest);
-                self.set(Phase::Void, reasons::PLAN_CHANGED, &message)
-            }
+            // What is held now may be more than what was approved. The records store knows which lines the digest
+            // stands for: the Release job writes those that are still the same, or finds that the terms have changed.
             Some(_) if setting.spec.state == DesiredState::Off => {
                 self.set(Phase::Pending, reasons::SWITCHED_OFF, "spec.state of the setting is Off")
             }

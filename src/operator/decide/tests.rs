@@ -190,11 +190,11 @@ fn holding(digest: Option<&str>, state: DesiredState) -> ApprovalObserved {
 }
 
 #[test]
-fn an_approval_starts_a_release_only_for_what_is_held_now() {
+fn an_approval_starts_a_release_where_anything_is_held_and_the_release_finds_out_what_it_covers() {
     let on = DesiredState::On;
     let table = [
         (holding(Some("sha256:a"), on), 1, ApprovalPhase::Pending),
-        (holding(Some("sha256:b"), on), 0, ApprovalPhase::Void),
+        (holding(Some("sha256:b"), on), 1, ApprovalPhase::Pending),
         (holding(None, on), 0, ApprovalPhase::Pending),
         (holding(Some("sha256:a"), DesiredState::Off), 0, ApprovalPhase::Pending),
         (ApprovalObserved { denied: true, ..holding(Some("sha256:a"), on) }, 0, ApprovalPhase::Void),

@@ -4,7 +4,7 @@ use rollcall_api::contract::RunRequest;
 use serde_json::json;
 
 use crate::support::fake_api::Answers;
-use crate::support::harness::{Harness, success, with_holds};
+use crate::support::harness::{Harness, run_result, success, with_holds};
 use crate::support::objects::{approval, digest, job, setting};
 
 /// A setting that holds actions under digest `b…`, while the operator's view of it still says `a…`.
@@ -33,13 +33,14 @@ async fn an_approval_is_not_void_because_the_view_of_its_setting_lags() {
 }
 
 #[tokio::test]
-async fn nothing_is_released_because_the_view_of_its_setting_lags() {
-    let harness = behind().await;
+async fn an_earlier_approval_is_left_to_its_run_also_while_the_view_of_its_setting_lags() {
+    let mut harness = behind().await;
+    harness.ending = Box::new(|_| Some((2, run_result(400, "PlanChanged", |_| ()))));
     harness.api.apply("syncapprovals", &approval("old", &digest('a'), "Approve"));
     harness.settle().await;
     let status = harness.status("syncapprovals", "old");
     assert_eq!((&status["phase"], &status["conditions"][0]["reason"]), (&json!("Void"), &json!("PlanChanged")));
-    assert_eq!(harness.jobs(), ["first", "second"]);
+    assert_eq!(harness.jobs(), ["first", "old-release", "second"]);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use cluster::Cluster;
 use table::{Finding, Row, Table, Verdict};
 
 /// The operator looks at an object within seconds; a probe needs a pod.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(100);
 /// For so long nothing may change any more.
 const QUIET: Duration = Duration::from_secs(10);
 

@@ -1,6 +1,6 @@
 //! What is held, and what an approval lets happen.
 
-use kube::api::PostParams;
+use kube::api::{Patch, PatchParams, PostParams};
 use rollcall_api::conditions::HELD;
 use rollcall_api::reasons;
 use rollcall_api::v1alpha1::{
@@ -17,7 +17,8 @@ async fn what_is_held_happens_after_its_approval_and_only_then() {
         tenant.declare(&json!({ "publish": "Manual" })).await;
         Box::pin(the_first_run_waits_for_an_approval(tenant)).await;
         Box::pin(removals_of_many_are_held_while_joiners_go_on(tenant)).await;
-        Box::pin(an_approval_is_void_when_the_source_has_changed(tenant)).await;
+        Box::pin(an_approval_covers_the_lines_that_were_proposed_and_no_others(tenant)).await;
+        Box::pin(an_approval_is_void_when_the_terms_have_changed(tenant)).await;
     })
     .await;
 }
@@ -56,16 +57,34 @@ async fn removals_of_many_are_held_while_joiners_go_on(tenant: &Tenant) {
     assert!(is_held(&setting(tenant).await).is_none(), "nothing waits any more");
 }
 
-async fn an_approval_is_void_when_the_source_has_changed(tenant: &Tenant) {
+async fn an_approval_covers_the_lines_that_were_proposed_and_no_others(tenant: &Tenant) {
     let vendors = &tenant.vendors;
-    vendors.people(json!({ "op": "remove", "count": 40, "seed": 4 })).await;
+    let mut wanted = vendors.open_accounts().await;
+    let gone = vendors.people(json!({ "op": "remove", "count": 40, "seed": 4 })).await;
     let run = tenant.run("again", JobType::Sync, 204).await;
     let held = held(tenant, &run).await;
-    vendors.people(json!({ "op": "remove", "count": 1, "seed": 5 })).await;
+    let later = vendors.people(json!({ "op": "remove", "count": 1, "seed": 5 })).await;
+    vendors.reset().await;
+    approve(tenant, "in-time", &held.digest, ApprovalPhase::Applied).await;
+    for (id, _) in gone {
+        wanted.remove(&id);
+    }
+    assert_eq!(vendors.open_accounts().await, wanted, "whoever left after the proposal is not covered by it");
+    assert_eq!(later.len(), 1);
+}
+
+async fn an_approval_is_void_when_the_terms_have_changed(tenant: &Tenant) {
+    let vendors = &tenant.vendors;
+    vendors.people(json!({ "op": "remove", "count": 40, "seed": 6 })).await;
+    let run = tenant.run("once-more", JobType::Sync, 204).await;
+    let held = held(tenant, &run).await;
+    // Leaving days would end at another moment.
+    let change = Patch::Merge(json!({ "spec": { "timeZone": "Etc/UTC" } }));
+    tenant.settings().patch("travel", &PatchParams::default(), &change).await.unwrap();
     vendors.reset().await;
     let approval = approve(tenant, "too-late", &held.digest, ApprovalPhase::Void).await;
     let status = approval.status.unwrap();
-    assert!(status.job_ref.is_some(), "the Release job found out, by reading again");
+    assert!(status.job_ref.is_some(), "the Release job found out");
     let conditions = status.conditions;
     assert_eq!(holds(&conditions, "Stalled").map(|(reason, _)| reason), Some(reasons::PLAN_CHANGED));
     assert_eq!(vendors.writes_seen().await, 0, "{:?}", vendors.writes().await);

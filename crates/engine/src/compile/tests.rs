@@ -145,7 +145,7 @@ fn results_of_the_wrong_type_are_reported() {
     assert_one(&with_field(json!({"to": "grade", "from": "tags"})), &["type Integer"]);
     assert_one(
         &with_field(json!({"to": "grade", "expr": "[source.isManager][0]"})),
-        &["every field filled", "Integer"],
+        &["it gives true or false", "Integer"],
     );
 }
 
