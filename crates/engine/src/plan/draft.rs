@@ -151,11 +151,17 @@ impl Draft {
     /// The end of records of which it cannot be told which row they are, or that are somebody else's.
     pub(super) fn settled(work: &Work<'_>, record: &Record<'_>) -> Option<Self> {
         let new = |disposition, reason, message: &str| Some(Self::new(work, record, disposition, reason, message));
+        let is_leaver = !matches!(record.class, super::classify::Class::InScope { .. });
         match &record.identity {
             Identity::Failed(failure) => return Some(Self::failed(work, record, failure)),
             Identity::Conflict(reason, message) => return new(Disposition::Conflict, reason, message),
             Identity::Unknown(message) => return new(Disposition::Fail, reasons::TARGET_UNKNOWN, message),
-            Identity::Linked(..)
+            Identity::Taken(message) if !is_leaver => {
+                return new(Disposition::Conflict, reasons::CLAIMED_BY_ANOTHER, message);
+            }
+            // Somebody who was taken on again goes on under another identifier; who has left has no row of their own.
+            Identity::Taken(_)
+            | Identity::Linked(..)
             | Identity::Matched(_)
             | Identity::Moved(..)
             | Identity::Missing { .. }
@@ -164,7 +170,6 @@ impl Draft {
         if record.resemblance == Resemblance::Stranger {
             return new(Disposition::Conflict, reasons::SOMEBODY_ELSE, SOMEBODY_ELSE);
         }
-        let is_leaver = !matches!(record.class, super::classify::Class::InScope { .. });
         match &record.identity {
             Identity::Linked(_, row) | Identity::Matched(row) | Identity::Moved(_, row) if row.fault.is_some() => {
                 let linked_leaver = is_leaver && matches!(record.identity, Identity::Linked(..));
