@@ -76,6 +76,11 @@ impl World {
 
     /// Everything that one run needs.
     pub fn input(&self, type_: JobType, run_id: &str, attempt: i32) -> RunInput {
+        self.input_with_key(type_, run_id, attempt, "demo-key")
+    }
+
+    /// The same with another key of the target.
+    fn input_with_key(&self, type_: JobType, run_id: &str, attempt: i32, key: &str) -> RunInput {
         let source = provider(
             "personio",
             DefinitionSource::Vendor("personio-v2".into()),
@@ -84,7 +89,7 @@ impl World {
         );
         let endpoints = [("scim", self.travelperk.scim_url()), ("rest", self.travelperk.base_url())];
         let definition = DefinitionSource::Vendor("travelperk".into());
-        let target = provider("travelperk", definition, &endpoints, &[("apiKey", "demo-key")]);
+        let target = provider("travelperk", definition, &endpoints, &[("apiKey", key)]);
         let order = Order { scope: Self::scope(), run_id, attempt, type_, now: self.now };
         run_input(order, &self.spec, source, target, self.records())
     }
@@ -115,6 +120,12 @@ impl World {
     pub fn next(&mut self, type_: JobType) -> RunInput {
         self.runs += 1;
         self.input(type_, &self.last_run_id(), 1)
+    }
+
+    /// The next run with another key of the target.
+    pub fn next_with_key(&mut self, type_: JobType, key: &str) -> RunInput {
+        self.runs += 1;
+        self.input_with_key(type_, &self.last_run_id(), 1, key)
     }
 
     pub fn last_run_id(&self) -> String {
