@@ -28,6 +28,9 @@ pub(super) async fn apply(
     course: &mut Course<'_>,
 ) -> Result<(), RunFailure> {
     let outcome = passes(input, plan, ledger, course).await;
+    if outcome.is_err() {
+        ledger.settle_rest(plan);
+    }
     let stored = ledger.flush(input).await;
     outcome.and(stored.map(|_| ()))
 }
@@ -142,6 +145,10 @@ async fn change_chunk<'a>(
             continue;
         }
         prepared.push(prepare(input, course, stream, entry, ledger));
+    }
+    if prepared.iter().any(|change| change.entry.replaces.is_some()) {
+        prepared.iter().for_each(|change| settle::relink(input, stream, change.entry, ledger));
+        ledger.flush(input).await?;
     }
     let sendings: Vec<&Sending<'_>> = prepared.iter().flat_map(|change| &change.sendings).collect();
     let refused = journal::announce(input, &sendings).await?;

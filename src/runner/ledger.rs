@@ -244,6 +244,29 @@ impl Ledger {
         self.batch.outcomes.push(outcome);
     }
 
+    /// Settles what the run did not come to before it was stopped: every record has an end, also in a run that failed.
+    pub(super) fn settle_rest(&mut self, plan: &Plan) {
+        for stream in &plan.streams {
+            for entry in &stream.entries {
+                let name = pair(entry.source_key.as_ref(), entry.target_id.as_ref());
+                if self.ends.contains_key(&(stream.name.clone(), name)) {
+                    continue;
+                }
+                if entry.is_write() {
+                    let message = "not tried: the run was stopped before; the next run tries again";
+                    self.settle(
+                        &stream.name,
+                        entry,
+                        None,
+                        Done::new(OutcomeResult::Failed, reasons::WRITE_FAILED, message),
+                    );
+                } else {
+                    self.settle_without_write(&stream.name, entry);
+                }
+            }
+        }
+    }
+
     /// Settles an entry that needs no write, or that must wait.
     pub(super) fn settle_without_write(&mut self, stream: &StreamName, entry: &Entry) {
         let result = match (&entry.disposition, entry.held) {

@@ -2,8 +2,10 @@
 
 use rollcall_api::reasons;
 use rollcall_api::v1alpha1::Action;
-use rollcall_engine::model::{Entry, Operation, Provenance, WriteState};
+use rollcall_engine::compile::CompiledStream;
+use rollcall_engine::model::{Entry, Link, Operation, Provenance, WriteState};
 use rollcall_engine::names::{RowId, Side, SourceKey, StreamName, TargetId};
+use rollcall_engine::plan::end;
 
 use super::course::Course;
 use super::input::RunInput;
@@ -66,15 +68,8 @@ pub(super) fn link(
         ledger.drop_link(stream, key);
         return;
     }
-    let replaced = entry.replaces.as_ref().and_then(|replaced| ledger.links().of_source(stream, replaced)).cloned();
-    if let Some(replaced) = &entry.replaces {
-        ledger.drop_link(stream, replaced);
-    }
     let known = ledger.links().of_source(stream, key).filter(|link| link.target_id == *id).cloned();
     let mut link = ledger.links().link_or_new(stream, key, id, provenance, input.now);
-    if let Some(replaced) = replaced {
-        link.disabled_at = replaced.disabled_at;
-    }
     match operation {
         Some(Operation::Disable) => link.disabled_at = Some(input.now),
         Some(Operation::Enable) => link.disabled_at = None,
@@ -89,13 +84,23 @@ pub(super) fn link(
     if known.as_ref() == Some(&link) {
         return;
     }
-    let name = pair(Some(key), Some(id));
-    let at = input.setting.stream(stream).map_or(Side::Target, rollcall_engine::compile::CompiledStream::follower);
-    let row = match at {
-        Side::Source => RowId::from(key),
-        Side::Target => RowId::from(id),
-    };
-    ledger.put_link(link, vec![row_claim(input, stream, at, row, name)]);
+    put(input, link, ledger);
+}
+
+/// Moves the link of a record that goes on under another identifier, before anything is written: the claim to its row is
+/// the link's, and has to move with it.
+pub(super) fn relink(input: &RunInput, stream: &StreamName, entry: &Entry, ledger: &mut Ledger) {
+    let (Some(replaced), Some(key), Some(id)) = (&entry.replaces, &entry.source_key, &entry.target_id) else { return };
+    let Some(before) = ledger.links().of_source(stream, replaced).cloned() else { return };
+    ledger.drop_link(stream, replaced);
+    put(input, Link { source_key: key.clone(), target_id: id.clone(), ..before }, ledger);
+}
+
+fn put(input: &RunInput, link: Link, ledger: &mut Ledger) {
+    let name = pair(Some(&link.source_key), Some(&link.target_id));
+    let at = input.setting.stream(&link.stream).map_or(Side::Target, CompiledStream::follower);
+    let claim = row_claim(input, &link.stream, at, end(&link, at), name);
+    ledger.put_link(link, vec![claim]);
 }
 
 /// Notes that an entry is done.

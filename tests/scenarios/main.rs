@@ -15,5 +15,6 @@ mod leavers;
 mod local_runs;
 mod privacy;
 mod read_faults;
+mod rules;
 mod support;
 mod write_faults;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use rollcall::cli::manifests::Manifests;
 use rollcall::connectors::factory;
 use rollcall::records::store::SqliteStore;
@@ -40,6 +41,8 @@ pub struct World {
     pub store: SqliteStore,
     pub spec: SyncSettingSpec,
     pub now: Timestamp,
+    /// Seconds by which the store's clock is ahead of the machine's.
+    pub store_clock: Arc<AtomicI64>,
     runs: u32,
 }
 
@@ -51,10 +54,12 @@ impl World {
 
     pub async fn with_options(people: People, options: TravelPerkOptions) -> Self {
         let manifests = Manifests::load(&[sample()]).expect("the sample is valid");
+        let (store, store_clock) = store().await;
         Self {
             personio: PersonioEmulator::start(people, PersonioOptions::default()).await,
             travelperk: TravelPerkEmulator::start(options).await,
-            store: SqliteStore::in_memory().await.expect("a store in memory"),
+            store,
+            store_clock,
             spec: manifests.setting(Some("travel")).expect("the sample has the setting").spec.clone(),
             now: "2026-03-10T08:00:00Z".parse().unwrap(),
             runs: 0,
@@ -71,60 +76,22 @@ impl World {
 
     /// Everything that one run needs.
     pub fn input(&self, type_: JobType, run_id: &str, attempt: i32) -> RunInput {
-        let (source_request, source) = self.provider(
+        self.input_with_key(type_, run_id, attempt, "demo-key")
+    }
+
+    /// The same with another key of the target.
+    fn input_with_key(&self, type_: JobType, run_id: &str, attempt: i32, key: &str) -> RunInput {
+        let source = provider(
             "personio",
-            "personio-v2",
+            DefinitionSource::Vendor("personio-v2".into()),
             &[("api", self.personio.base_url())],
             &[("clientId", "demo-client"), ("clientSecret", "demo-secret")],
         );
-        let rest = self.travelperk.base_url();
-        let endpoints = [("scim", self.travelperk.scim_url()), ("rest", rest)];
-        let (target_request, target) = self.provider("travelperk", "travelperk", &endpoints, &[("apiKey", "demo-key")]);
-        let systems = connect::systems((&source_request, &source.definition), (&target_request, &target.definition));
-        let setting = connect::setting(&self.spec, &source.definition, &target.definition).expect("a valid setting");
-        RunInput {
-            scope: Self::scope(),
-            run_id: run_id.into(),
-            job: format!("travel-{run_id}"),
-            attempt,
-            type_,
-            selector: Selector::default(),
-            release: None,
-            undo: None,
-            spec: self.spec.clone(),
-            setting,
-            systems,
-            source: factory::system(source).expect("a source"),
-            target: factory::system(target).expect("a target"),
-            records: self.records(),
-            now: self.now,
-            zone: TimeZone::get(&self.spec.time_zone).expect("a zone"),
-        }
-    }
-
-    fn provider(
-        &self,
-        name: &str,
-        vendor: &str,
-        endpoints: &[(&str, String)],
-        credentials: &[(&str, &str)],
-    ) -> (ProviderRequest, factory::ProviderConfig) {
-        let definition = connect::definition(&DefinitionSource::Vendor(vendor.into())).expect("in the catalogue");
-        let request = ProviderRequest {
-            name: name.into(),
-            definition: DefinitionSource::Vendor(vendor.into()),
-            endpoints: endpoints.iter().map(|(name, url)| ((*name).to_owned(), url.clone())).collect(),
-            rate_limits: vec![fast()],
-            share_of: 1,
-            // Retries without a wait: what counts here is how often, not how long.
-            retry: RetryPolicy { limit: 4, backoff_seconds: 0, max_backoff_seconds: 2 },
-            allow_private_addresses: true,
-            has_ca: false,
-        };
-        let credentials: BTreeMap<String, Redacted<String>> =
-            credentials.iter().map(|(key, value)| ((*key).to_owned(), Redacted::new((*value).to_owned()))).collect();
-        let config = connect::provider(&request, definition, credentials, None);
-        (request, config)
+        let endpoints = [("scim", self.travelperk.scim_url()), ("rest", self.travelperk.base_url())];
+        let definition = DefinitionSource::Vendor("travelperk".into());
+        let target = provider("travelperk", definition, &endpoints, &[("apiKey", key)]);
+        let order = Order { scope: Self::scope(), run_id, attempt, type_, now: self.now };
+        run_input(order, &self.spec, source, target, self.records())
     }
 
     /// One run of type Sync.
@@ -149,9 +116,16 @@ impl World {
         go(&input).await
     }
 
-    fn next(&mut self, type_: JobType) -> RunInput {
+    /// Everything that the next run needs.
+    pub fn next(&mut self, type_: JobType) -> RunInput {
         self.runs += 1;
         self.input(type_, &self.last_run_id(), 1)
+    }
+
+    /// The next run with another key of the target.
+    pub fn next_with_key(&mut self, type_: JobType, key: &str) -> RunInput {
+        self.runs += 1;
+        self.input_with_key(type_, &self.last_run_id(), 1, key)
     }
 
     pub fn last_run_id(&self) -> String {
@@ -223,6 +197,79 @@ impl World {
         drop(target);
         drop(source);
         assert_eq!(active, self.active_people().len(), "somebody else is active");
+    }
+}
+
+/// A store whose clock can be moved ahead.
+pub async fn store() -> (SqliteStore, Arc<AtomicI64>) {
+    let ahead = Arc::new(AtomicI64::new(0));
+    let clock = Arc::clone(&ahead);
+    let clock = Arc::new(move || Timestamp::now() + SignedDuration::from_secs(clock.load(Ordering::Relaxed)));
+    (SqliteStore::in_memory_with(clock).await.expect("a store in memory"), ahead)
+}
+
+/// A provider and the connector it is made into.
+pub type Provider = (ProviderRequest, factory::ProviderConfig);
+
+pub fn provider(
+    name: &str,
+    source: DefinitionSource,
+    endpoints: &[(&str, String)],
+    credentials: &[(&str, &str)],
+) -> Provider {
+    let definition = connect::definition(&source).expect("a definition");
+    let request = ProviderRequest {
+        name: name.into(),
+        definition: source,
+        endpoints: endpoints.iter().map(|(name, url)| ((*name).to_owned(), url.clone())).collect(),
+        rate_limits: vec![fast()],
+        share_of: 1,
+        // Retries without a wait: what counts here is how often, not how long.
+        retry: RetryPolicy { limit: 4, backoff_seconds: 0, max_backoff_seconds: 2 },
+        allow_private_addresses: true,
+        has_ca: false,
+    };
+    let credentials: BTreeMap<String, Redacted<String>> =
+        credentials.iter().map(|(key, value)| ((*key).to_owned(), Redacted::new((*value).to_owned()))).collect();
+    let config = connect::provider(&request, definition, credentials, None);
+    (request, config)
+}
+
+/// Which run it is.
+pub struct Order<'a> {
+    pub scope: Scope,
+    pub run_id: &'a str,
+    pub attempt: i32,
+    pub type_: JobType,
+    pub now: Timestamp,
+}
+
+pub fn run_input(
+    order: Order<'_>,
+    spec: &SyncSettingSpec,
+    (source_request, source): Provider,
+    (target_request, target): Provider,
+    records: Arc<dyn Records>,
+) -> RunInput {
+    let systems = connect::systems((&source_request, &source.definition), (&target_request, &target.definition));
+    let setting = connect::setting(spec, &source.definition, &target.definition).expect("a valid setting");
+    RunInput {
+        job: format!("{}-{}", order.scope.setting, order.run_id),
+        scope: order.scope,
+        run_id: order.run_id.into(),
+        attempt: order.attempt,
+        type_: order.type_,
+        selector: Selector::default(),
+        release: None,
+        undo: None,
+        spec: spec.clone(),
+        setting,
+        systems,
+        source: factory::system(source).expect("a source"),
+        target: factory::system(target).expect("a target"),
+        records,
+        now: order.now,
+        zone: TimeZone::get(&spec.time_zone).expect("a zone"),
     }
 }
 

@@ -3,6 +3,9 @@
 //!
 //! A claim holds while there is a link to the row, or while the run that made it holds its setting's lock. One that does
 //! not hold is taken by whoever claims next; nobody has to clear it away.
+//!
+//! A value whose record is there by now is free for whoever reads after that, and then finds the record. Runs that are at
+//! work at that moment may have read before: for them the claim goes on. They stand in the column `run`, as a JSON list.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,6 +22,13 @@ use rollcall_engine::names::RowId;
 /// That the claim `c` is to a row which a link of its pair has at one of its ends.
 const IS_LINKED: &str = "EXISTS (SELECT 1 FROM links l WHERE l.setting = c.setting AND l.stream = c.stream
     AND l.lookup = c.pair AND c.row_lookup IN (l.target, l.lookup))";
+
+/// That the claim `c` to a value is kept for runs that may have read before its record was there.
+const IS_KEPT: &str = "c.row_lookup IS NULL AND json_valid(c.run)";
+
+/// Runs of other settings of a setting's namespace that hold their lock, as a JSON list.
+const OTHERS_AT_WORK: &str = "SELECT json_group_array(o.lock_run) FROM settings o, settings s
+    WHERE s.id = ? AND o.id != s.id AND o.namespace = s.namespace AND o.lock_run IS NOT NULL AND o.lock_until > ?";
 
 /// One claim to make.
 struct HashedClaim {
@@ -47,7 +57,7 @@ pub(super) async fn make(
     let failed = |error: sqlx::Error| store.failed(&error);
     let hashed: Vec<HashedClaim> = claims.iter().map(|claim| hashed(store, claim)).collect();
     let lookups: Vec<Vec<u8>> = hashed.iter().map(|claim| claim.lookup.clone()).collect();
-    let mut holders = holders(store, connection, &lookups).await.map_err(failed)?;
+    let mut holders = holders(store, connection, &lookups, run).await.map_err(failed)?;
     let (mut refused, mut refused_pairs) = (Vec::new(), HashSet::new());
     for (claim, hashed) in claims.iter().zip(&hashed) {
         let holder = holders.entry(hashed.lookup.clone()).or_insert_with(|| Holder {
@@ -78,7 +88,7 @@ pub(super) async fn of_others(
     let failed = |error: sqlx::Error| store.failed(&error);
     let setting = super::settings::id(connection, &store.scope).await.map_err(failed)?;
     let lookups: Vec<_> = rows.iter().map(|row| lookup(store, stream, system, &["row", row])).collect();
-    let holders = holders(store, connection, &lookups).await.map_err(failed)?;
+    let holders = holders(store, connection, &lookups, "").await.map_err(failed)?;
     let is_others = |lookup: &Vec<u8>| holders.get(lookup).is_some_and(|holder| Some(holder.setting) != setting);
     Ok(rows.iter().zip(&lookups).filter(|(_, lookup)| is_others(lookup)).map(|(row, _)| row.clone()).collect())
 }
@@ -102,16 +112,26 @@ pub(super) async fn release_unlinked(
     delete(connection, setting, pairs, &condition).await
 }
 
-/// Ends the claims to values of pairs whose writes the run has settled. What else was claimed for a pair that was known by its
-/// target id goes over to the pair as it is known now.
+/// Ends the claims to values of pairs whose writes the run has settled, but for runs of other settings that are at work
+/// now. What else was claimed for a pair that was known by its target id goes over to the pair as it is known now.
 pub(super) async fn settle(
+    store: &ScopedStore,
     connection: &mut SqliteConnection,
     setting: i64,
     pairs: &[SettledPair],
 ) -> Result<(), sqlx::Error> {
     let own = pairs.iter().filter(|settled| settled.is_own);
     let places: Vec<Place> = own.map(|settled| (settled.stream.clone(), settled.pair.clone())).collect();
-    delete(connection, setting, &places, " AND c.row_lookup IS NULL").await?;
+    let others: String = sqlx::query_scalar(OTHERS_AT_WORK)
+        .bind(setting)
+        .bind(store.now().as_millisecond())
+        .fetch_one(&mut *connection)
+        .await?;
+    if others == "[]" {
+        delete(connection, setting, &places, " AND c.row_lookup IS NULL").await?;
+    } else {
+        keep(connection, setting, &places, &others).await?;
+    }
     for settled in pairs.iter().filter(|settled| settled.pair != settled.now) {
         sqlx::query("UPDATE claims SET pair = ? WHERE setting = ? AND stream = ? AND pair = ?")
             .bind(&settled.now)
@@ -132,8 +152,16 @@ pub(super) async fn clear(
     setting: i64,
     run: &str,
 ) -> Result<(), sqlx::Error> {
-    let unlinked = format!("DELETE FROM claims AS c WHERE c.setting = ? AND c.run != ? AND NOT {IS_LINKED}");
-    sqlx::query(sqlx::AssertSqlSafe(unlinked)).bind(setting).bind(run).execute(&mut *connection).await?;
+    let unlinked = format!(
+        "DELETE FROM claims AS c WHERE c.setting = ?1 AND c.run != ?2 AND NOT {IS_LINKED} AND NOT ({IS_KEPT}
+         AND EXISTS (SELECT 1 FROM json_each(c.run) k JOIN settings o ON o.lock_run = k.value AND o.lock_until > ?3))"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(unlinked))
+        .bind(setting)
+        .bind(run)
+        .bind(store.now().as_millisecond())
+        .execute(&mut *connection)
+        .await?;
     sqlx::query(
         "DELETE FROM claims WHERE setting IN (SELECT id FROM settings WHERE namespace = ? AND setting = ? AND id < ?
          AND NOT (lock_run IS NOT NULL AND lock_until > ?))",
@@ -167,11 +195,12 @@ fn lookup(store: &ScopedStore, stream: &str, system: &str, what: &[&str]) -> Vec
     store.sealer().keys.hash(&parts)
 }
 
-/// Those claims that hold, with their holders.
+/// Those claims that hold against a run, with their holders.
 async fn holders(
     store: &ScopedStore,
     connection: &mut SqliteConnection,
     lookups: &[Vec<u8>],
+    run: &str,
 ) -> Result<HashMap<Vec<u8>, Holder>, sqlx::Error> {
     let mut holders = HashMap::new();
     for chunk in lookups.chunks(CHUNK) {
@@ -181,7 +210,8 @@ async fn holders(
         );
         push_list(&mut query, chunk);
         query.push(" AND (").push(IS_LINKED).push(" OR (s.lock_run = c.run AND s.lock_until > ");
-        query.push_bind(store.now().as_millisecond()).push("))");
+        query.push_bind(store.now().as_millisecond()).push(") OR (").push(IS_KEPT);
+        query.push(" AND EXISTS (SELECT 1 FROM json_each(c.run) WHERE value = ").push_bind(run).push(")))");
         for row in query.build().fetch_all(&mut *connection).await? {
             let holder = Holder { setting: row.get("setting"), name: row.get("name"), pair: row.get("pair") };
             holders.insert(row.get("lookup"), holder);
@@ -213,6 +243,18 @@ async fn upsert(
           row_lookup = excluded.row_lookup, run = excluded.run",
     );
     query.build().execute(connection).await.map(|_| ())
+}
+
+/// Keeps the claims of pairs to values for some runs.
+async fn keep(connection: &mut SqliteConnection, setting: i64, pairs: &[Place], runs: &str) -> Result<(), sqlx::Error> {
+    for chunk in pairs.chunks(CHUNK) {
+        let mut query = QueryBuilder::<Sqlite>::new("UPDATE claims AS c SET run = ");
+        query.push_bind(runs).push(" WHERE c.row_lookup IS NULL AND c.setting = ").push_bind(setting);
+        query.push(" AND (c.stream, c.pair) IN ");
+        push_places(&mut query, chunk);
+        query.build().execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 async fn delete(

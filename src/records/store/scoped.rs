@@ -163,7 +163,7 @@ impl Records for ScopedStore {
         let dropped = links::drop(self, &mut transaction, setting, &batch.dropped_links).await?;
         claims::release(&mut transaction, setting, &dropped).await.map_err(failed)?;
         let settled = journal::settle(self, &mut transaction, setting, run, batch).await?;
-        claims::settle(&mut transaction, setting, &settled).await.map_err(failed)?;
+        claims::settle(self, &mut transaction, setting, &settled).await.map_err(failed)?;
         let refused = claims::make(self, &mut transaction, setting, run, &batch.claims).await?;
         self.store_links(&mut transaction, setting, batch, &refused).await?;
         self.commit_transaction(transaction).await?;

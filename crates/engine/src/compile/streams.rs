@@ -152,13 +152,13 @@ fn scope(sides: &Sides<'_>, text: &str, used: &mut Used, problems: &mut Problems
 fn leaver(sides: &Sides<'_>, used: &mut Used, problems: &mut Problems) -> CompiledLeaver {
     let rules = &sides.stream.leaver;
     let mut expression = |text: &Option<String>, name: &str, wanted: Wanted| {
-        let mut uses = BTreeSet::new();
+        let mut names = BTreeSet::new();
         let path = format!("{}.leaver.{name}", sides.path);
         let found = text
             .as_ref()
-            .and_then(|text| expressions::check(text, &path, wanted, sides.lead_row(), &mut uses, problems));
-        used.of(sides.lead()).extend(uses.iter().cloned());
-        (found, uses)
+            .and_then(|text| expressions::check(text, &path, wanted, sides.lead_row(), &mut names, problems));
+        used.of(sides.lead()).extend(names.iter().cloned());
+        (found, names)
     };
     let (when, when_uses) = expression(&rules.when, "when", Wanted::Truth);
     let (last_day, _) = expression(&rules.last_day, "lastDay", Wanted::Day);

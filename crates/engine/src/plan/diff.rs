@@ -187,14 +187,14 @@ impl Desired<'_, '_> {
                 Ok(Step::Nothing { is_same: false }) => {}
                 Ok(Step::Set { side, value, seen }) => {
                     let Some(flow) = field.flow_to(side) else { continue };
-                    let line = if side == Side::Target { &mut to_target } else { &mut to_source };
+                    let written = if side == Side::Target { &mut to_target } else { &mut to_source };
                     let agreed = seen.as_ref().filter(|_| side == stream.follower()).and_then(|seen| {
                         super::witness::sent_and_seen(&self.work.hasher, &field.to, &flow.schema, &value, seen)
                     });
                     if let Some((sent, seen)) = agreed {
                         draft_agreed.insert(field.to.clone(), Agreed { sent, seen });
                     }
-                    self.put(side, flow, value, seen.as_ref(), line, &mut notes);
+                    self.put(side, flow, value, seen.as_ref(), written, &mut notes);
                 }
             }
         }
@@ -221,7 +221,7 @@ impl Desired<'_, '_> {
         if enables {
             let at = stream.follower();
             match lines.iter_mut().find(|line| line.at == at) {
-                Some(line) => line.operation = Operation::Enable,
+                Some(written) => written.operation = Operation::Enable,
                 None => lines.push(self.line(at, Operation::Enable)),
             }
             what =

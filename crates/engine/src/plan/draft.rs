@@ -160,7 +160,12 @@ impl Draft {
                 let text = "the list was cut by position, so whether it has the record is not known";
                 return new(Disposition::Fail, reasons::TARGET_UNKNOWN, text);
             }
-            Identity::Linked(..)
+            Identity::Taken(message) if !is_leaver => {
+                return new(Disposition::Conflict, reasons::CLAIMED_BY_ANOTHER, message);
+            }
+            // Somebody who was taken on again goes on under another identifier; who has left has no row of their own.
+            Identity::Taken(_)
+            | Identity::Linked(..)
             | Identity::Matched(_)
             | Identity::Moved(..)
             | Identity::Missing { .. }

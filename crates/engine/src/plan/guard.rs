@@ -58,8 +58,8 @@ pub(super) fn hold(stream: &mut DraftStream, guard: &Guard, effects: &Effects) {
     if exceeds(|done| done.enables, enables) {
         set(stream, reasons::ENABLE_LIMIT, has(is_enable));
     }
-    let created = usize::try_from(populations.last().map_or(0, |all| all.done.creates)).unwrap_or(0);
-    if creates > 0 && guard.max_creates.is_some_and(|most| created + creates > number(most)) {
+    let done = usize::try_from(populations.last().map_or(0, |all| all.done.creates)).unwrap_or(0);
+    if creates > 0 && guard.max_creates.is_some_and(|most| done + creates > number(most)) {
         set(stream, reasons::CREATE_BUDGET, has(is_create));
     }
     hold_mass_changes(stream, guard, &populations);

@@ -23,6 +23,8 @@ pub(super) enum Identity<'a> {
     /// The one that a match rule found, which is linked to a record that has gone: the same person under another
     /// identifier, as it seems.
     Moved(&'a Link, &'a Row),
+    /// The one that a match rule found is linked to another record, which is there and has not left.
+    Taken(String),
     /// None: the following side does not have it. `vanished`: it had, by the record's link.
     Missing { vanished: bool },
     /// The following side's list does not have it, but its pages were cut by position: a row that moved meanwhile would
@@ -255,8 +257,7 @@ impl<'a> Index<'a> {
                     rule.name
                 )),
                 Presence::Present => {
-                    let text = format!("the row found by '{}' is linked to another record", rule.name);
-                    Identity::Conflict(reasons::CLAIMED_BY_ANOTHER, text)
+                    Identity::Taken(format!("the row found by '{}' is linked to another record", rule.name))
                 }
             };
         }

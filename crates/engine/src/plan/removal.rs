@@ -139,7 +139,7 @@ fn remove(
 ) -> (Disposition, &'static str, &'static str) {
     let stream = work.stream;
     let write = |operation| {
-        let line = Line {
+        let removal = Line {
             at: stream.follower(),
             operation,
             set: Fields::new(),
@@ -148,7 +148,7 @@ fn remove(
             before: Fields::new(),
             active_before: Some(row.active),
         };
-        Disposition::Write(vec![line])
+        Disposition::Write(vec![removal])
     };
     if mode == SyncMode::CreateOnly {
         return (Disposition::Unchanged, reasons::EXISTS, CREATE_ONLY);
