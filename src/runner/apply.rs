@@ -4,7 +4,7 @@
 use futures::stream::StreamExt;
 use rollcall_api::reasons;
 use rollcall_api::v1alpha1::Action;
-use rollcall_engine::model::{Entry, Fields, Line, Operation, Plan, Provenance, References, StreamPlan, WriteState};
+use rollcall_engine::model::{Entry, Fields, Line, Operation, Plan, References, StreamPlan, WriteState};
 use rollcall_engine::names::{RowId, Side, StreamName};
 
 use super::course::{CHUNK, Course, WRITES_AT_ONCE};
@@ -66,7 +66,7 @@ fn without_write(input: &RunInput, course: &Course<'_>, stream: &StreamName, ent
     if let (true, Some(key)) = (entry.drops_link, &entry.source_key) {
         ledger.drop_link(stream, key);
     } else if entry.links || entry.memory.is_some() {
-        settle::link(input, course, stream, entry, &Ends::of(entry, None), Provenance::Auto, ledger);
+        settle::link(input, course, stream, entry, &Ends::of(entry, None), ledger);
     }
 }
 
@@ -147,7 +147,9 @@ async fn change_chunk<'a>(
         prepared.push(prepare(input, course, stream, entry, ledger));
     }
     if prepared.iter().any(|change| change.entry.replaces.is_some()) {
-        prepared.iter().for_each(|change| settle::relink(input, stream, change.entry, ledger));
+        for change in &prepared {
+            settle::relink(input, stream, change.entry, ledger);
+        }
         ledger.flush(input).await?;
     }
     let sendings: Vec<&Sending<'_>> = prepared.iter().flat_map(|change| &change.sendings).collect();
@@ -225,7 +227,7 @@ fn prepare<'a>(
             change.deferred.push(Deferred { entry, line, row: row.clone(), references: rest });
         }
         let parts = (entry, line);
-        change.sendings.push(Sending::new(input, &course.namer, stream, parts, Some(row), None, fields, Phase::First));
+        change.sendings.push(Sending::new(input, &course.namer, stream, parts, Some(row), fields, Phase::First));
     }
     change
 }
@@ -273,7 +275,7 @@ fn settle_change(input: &RunInput, course: &Course<'_>, stream: &StreamName, ent
     let result = result_of(entry.action().unwrap_or(Action::Update));
     let done = Done::new(result, entry.reason, entry.message.clone());
     let ends = Ends::of(entry, None);
-    settle::done(input, course, stream, entry, &ends, done, Provenance::Auto, ledger);
+    settle::done(input, course, stream, entry, &ends, done, ledger);
 }
 
 /// Sets references to records that are known by now into `fields`; returns those that are not.
@@ -318,8 +320,7 @@ async fn references(
             if !fields.is_empty() {
                 let parts = (owner.entry, owner.line);
                 let row = Some(owner.row.clone());
-                let mut sending =
-                    Sending::new(input, &course.namer, stream, parts, row, None, fields, Phase::References);
+                let mut sending = Sending::new(input, &course.namer, stream, parts, row, fields, Phase::References);
                 sending.write.operation = Operation::Update;
                 sendings.push((owner, sending));
             }

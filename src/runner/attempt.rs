@@ -151,18 +151,18 @@ async fn order(input: &RunInput, terms: &Terms) -> Result<Result<Order, Finished
         let run = find_run(input, &request.run).await?;
         order.origin = Origin::Undo(run);
     }
-    if let (JobType::Release, Some(release)) = (input.type_, &input.release) {
-        if let Some(proposal) = input.records.proposal(&release.digest).await? {
-            if proposal.used {
-                return Ok(Err(finish::approval_used(terms)));
-            }
-            if proposal.agreement != terms.present {
-                return Err(RunFailure::plan_changed(None));
-            }
-            order.approved = Some(Approved::new(&proposal, release));
-            order.origin = proposal.origin.clone();
-            order.proposal = Some(proposal);
+    if let (JobType::Release, Some(release)) = (input.type_, &input.release)
+        && let Some(proposal) = input.records.proposal(&release.digest).await?
+    {
+        if proposal.used {
+            return Ok(Err(finish::approval_used(terms)));
         }
+        if proposal.agreement != terms.present {
+            return Err(RunFailure::plan_changed(None));
+        }
+        order.approved = Some(Approved::new(&proposal, release));
+        order.origin = proposal.origin.clone();
+        order.proposal = Some(proposal);
     }
     if let Origin::Undo(run) = &order.origin {
         let writes = journal_of(input, run).await?;

@@ -115,7 +115,8 @@ fn prepare<'a>(
         Side::Target => match_values_of(&input.setting, stream, &fields),
         Side::Source => (Vec::new(), false),
     };
-    let sending = Sending::new(input, &course.namer, stream, (entry, line), None, parent, fields, Phase::First);
+    let mut sending = Sending::new(input, &course.namer, stream, (entry, line), None, fields, Phase::First);
+    sending.parent = parent;
     Pending { sending, references, lookups, can_be_looked_up }
 }
 
@@ -308,9 +309,9 @@ async fn settle_create<'a>(
         return adopt(input, course, stream, create, &row, ledger).await;
     }
     settle::write(ledger, &create.sending, WriteState::Done, Some(&row.id));
-    let ends = Ends::of(entry, Some((create.sending.line.at, &row.id)));
+    let ends = Ends { provenance: Provenance::Created, ..Ends::of(entry, Some((create.sending.line.at, &row.id))) };
     let done = Done::new(OutcomeResult::Created, reasons::CREATED, entry.message.clone());
-    settle::done(input, course, stream, entry, &ends, done, Provenance::Created, ledger);
+    settle::done(input, course, stream, entry, &ends, done, ledger);
     Ok(defer(create, row.id))
 }
 
@@ -342,7 +343,7 @@ async fn adopt<'a>(
         fields.names().map(|name| (name.clone(), row.values().get(name).cloned().unwrap_or_default())).collect();
     let fields = if leave { Fields::new() } else { fields };
     let row_id = Some(row.id.clone());
-    let sending = Sending::new(input, &course.namer, stream, (entry, &line), row_id, None, fields, Phase::References);
+    let sending = Sending::new(input, &course.namer, stream, (entry, &line), row_id, fields, Phase::References);
     let refused = journal::announce(input, &[&sending]).await?;
     if let Some(refusal) = refused.get(&name(entry)) {
         settle::refused(stream, entry, refusal, ledger);
@@ -354,9 +355,9 @@ async fn adopt<'a>(
         return Ok(None);
     }
     settle::write(ledger, &sending, WriteState::Done, None);
-    let ends = Ends::of(entry, Some((line.at, &row.id)));
+    let ends = Ends { provenance: Provenance::Adopted, ..Ends::of(entry, Some((line.at, &row.id))) };
     let result = if leave { OutcomeResult::Unchanged } else { OutcomeResult::Updated };
     let done = Done::new(result, reasons::ADOPTED, "the record existed and is linked now");
-    settle::done(input, course, stream, entry, &ends, done, Provenance::Adopted, ledger);
+    settle::done(input, course, stream, entry, &ends, done, ledger);
     if input.spec.mode == SyncMode::CreateOnly { Ok(None) } else { Ok(defer(create, row.id.clone())) }
 }

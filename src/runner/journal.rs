@@ -62,7 +62,6 @@ impl<'a> Sending<'a> {
         stream: &StreamName,
         (entry, line): (&'a Entry, &'a Line),
         row: Option<RowId>,
-        parent: Option<RowId>,
         fields: Fields,
         phase: Phase,
     ) -> Self {
@@ -91,7 +90,7 @@ impl<'a> Sending<'a> {
             at_time: input.now,
         };
         let claims = claims(input, stream, entry, line.at, row.as_ref(), &fields);
-        Self { entry, line, row, parent, fields, write, claims }
+        Self { entry, line, row, parent: None, fields, write, claims }
     }
 }
 

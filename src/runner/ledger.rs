@@ -396,11 +396,10 @@ impl Ledger {
 /// Whether what an earlier attempt did stays the end of a pair, seen what this attempt came to.
 const fn stays(earlier: OutcomeResult, now: OutcomeResult) -> bool {
     use OutcomeResult::{Created, Deleted, Disabled, Skipped, Unchanged, Updated};
-    match (earlier, now) {
-        (Created, Unchanged | Skipped | Updated) => true,
-        (Updated | Disabled | Deleted, Unchanged | Skipped) => true,
-        _ => false,
-    }
+    matches!(
+        (earlier, now),
+        (Created, Unchanged | Skipped | Updated) | (Updated | Disabled | Deleted, Unchanged | Skipped)
+    )
 }
 
 /// 201, 200, 204 or 400.
@@ -430,7 +429,7 @@ fn set(entry: &Entry) -> Fields {
     for line in entry.lines() {
         fields.extend(line.set.clone());
         for (field, reference) in &line.references {
-            let key = reference.key.as_ref().map(|key| key.to_string());
+            let key = reference.key.as_ref().map(std::string::ToString::to_string);
             fields.insert(field.clone(), key.into());
         }
     }

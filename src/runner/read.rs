@@ -253,11 +253,10 @@ async fn find(
     for (field, value) in &question.lookups {
         match input.system(side).find(&stream.name, field, value, stream.wanted(side)).await {
             Ok(Found::Rows(found)) => rows.extend(found),
-            Ok(Found::NotAnswered) => answered = false,
             Err(error) if matches!(error.kind, ErrorKind::Credentials | ErrorKind::Configuration) => {
                 return Err(RunFailure::connector(side.as_str(), &error));
             }
-            Err(_) => answered = false,
+            Ok(Found::NotAnswered) | Err(_) => answered = false,
         }
     }
     Ok(answered.then_some(rows))

@@ -18,6 +18,8 @@ use crate::records::{OutcomeResult, Refused, Settled, pair};
 pub(super) struct Ends {
     pub(super) source_key: Option<SourceKey>,
     pub(super) target_id: Option<TargetId>,
+    /// How their link comes about, where it is a new one.
+    pub(super) provenance: Provenance,
 }
 
 impl Ends {
@@ -27,6 +29,7 @@ impl Ends {
         Self {
             source_key: on(Side::Source).map(SourceKey::from).or_else(|| entry.source_key.clone()),
             target_id: on(Side::Target).map(TargetId::from).or_else(|| entry.target_id.clone()),
+            provenance: Provenance::Auto,
         }
     }
 }
@@ -58,7 +61,6 @@ pub(super) fn link(
     stream: &StreamName,
     entry: &Entry,
     ends: &Ends,
-    provenance: Provenance,
     ledger: &mut Ledger,
 ) {
     let (Some(key), Some(id)) = (&ends.source_key, &ends.target_id) else { return };
@@ -69,7 +71,7 @@ pub(super) fn link(
         return;
     }
     let known = ledger.links().of_source(stream, key).filter(|link| link.target_id == *id).cloned();
-    let mut link = ledger.links().link_or_new(stream, key, id, provenance, input.now);
+    let mut link = ledger.links().link_or_new(stream, key, id, ends.provenance, input.now);
     match operation {
         Some(Operation::Disable) => link.disabled_at = Some(input.now),
         Some(Operation::Enable) => link.disabled_at = None,
@@ -111,10 +113,9 @@ pub(super) fn done(
     entry: &Entry,
     ends: &Ends,
     end: Done,
-    provenance: Provenance,
     ledger: &mut Ledger,
 ) {
-    link(input, course, stream, entry, ends, provenance, ledger);
+    link(input, course, stream, entry, ends, ledger);
     if let Some(taken_back) = &course.taken_back {
         let name = pair(entry.source_key.as_ref(), entry.target_id.as_ref());
         let writes = taken_back.writes.get(&(stream.clone(), name)).into_iter().flatten();

@@ -5,6 +5,7 @@
     clippy::pedantic,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::print_stdout,
     reason = "tests: names are sentences, and a failed expectation is the result"
 )]
 

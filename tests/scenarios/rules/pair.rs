@@ -137,16 +137,6 @@ impl Pair {
         go(&self.next(JobType::Sync)).await
     }
 
-    pub async fn release(&mut self, digest: &str) -> Finished {
-        let release = Some(Release { digest: digest.to_owned(), ..Release::default() });
-        go(&RunInput { release, ..self.next(JobType::Release) }).await
-    }
-
-    pub async fn outcomes(&self) -> Vec<Outcome> {
-        let query = OutcomeQuery { limit: 1000, ..OutcomeQuery::default() };
-        self.records().outcomes(&self.last_run_id().into(), &query).await.expect("outcomes")
-    }
-
     pub fn reset(&self) {
         for system in [&self.source, &self.target] {
             system.clear_faults();

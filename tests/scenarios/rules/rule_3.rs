@@ -15,10 +15,11 @@ async fn writes_nothing(world: &mut World) -> String {
     assert_ne!(finished.exit, ExitCode::Done, "{:?}", finished.result);
     let key = super::help::free(world)[0];
     let reason = world.outcome(&key.to_string()).await.reason;
-    let mut state = world.personio.state();
-    state.options.omit_from_persons.clear();
-    state.options.omit_from_employments.clear();
-    drop(state);
+    {
+        let mut state = world.personio.state();
+        state.options.omit_from_persons.clear();
+        state.options.omit_from_employments.clear();
+    }
     world.personio.clear_faults();
     assert_done(&world.run().await, 204);
     world.assert_in_step();

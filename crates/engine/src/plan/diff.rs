@@ -251,7 +251,7 @@ impl Desired<'_, '_> {
             return;
         }
         let Some(stream) = &flow.schema.stream else { return };
-        let Some(key) = as_text(&value).map(|text| RowId::from(text)) else {
+        let Some(key) = as_text(&value).map(RowId::from) else {
             line.references.insert(flow.field.clone(), Reference { stream: stream.clone(), key: None });
             return;
         };

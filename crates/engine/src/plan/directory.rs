@@ -12,7 +12,7 @@ use super::input::end;
 use super::work::Work;
 use super::{Draft, DraftStream, diff};
 use crate::model::{Disposition, Entry, Reference};
-use crate::names::{RowId, Side, StreamName};
+use crate::names::{FieldName, RowId, Side, StreamName};
 
 /// What is known of a record on the side that refers to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,7 +152,7 @@ fn drop_references(entry: &mut Entry, ready: &Ready<'_>) {
         return;
     }
     lines.retain(|line| !line.is_silent());
-    let names: Vec<&str> = left_out.iter().map(|field| field.as_str()).collect();
+    let names: Vec<&str> = left_out.iter().map(FieldName::as_str).collect();
     let note = format!(
         "{}: {} left out until the approval of the records referred to",
         reasons::REFERENCE_UNRESOLVED,

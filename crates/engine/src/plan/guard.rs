@@ -16,7 +16,7 @@ use rollcall_api::reasons;
 use rollcall_api::v1alpha1::Guard;
 
 use super::DraftStream;
-use crate::model::{EffectCounts, Effects, Entry, Operation};
+use crate::model::{EffectCounts, Effects, Entry, Line, Operation};
 use crate::names::FieldName;
 
 /// Fewer records than this are too few for a percentage.
@@ -97,7 +97,7 @@ fn hold_mass_changes(stream: &mut DraftStream, guard: &Guard, populations: &[Pop
 }
 
 fn changes(entry: &Entry) -> impl Iterator<Item = &FieldName> {
-    entry.lines().iter().flat_map(|line| line.changes())
+    entry.lines().iter().flat_map(Line::changes)
 }
 
 fn added(one: &EffectCounts, other: &EffectCounts) -> EffectCounts {

@@ -58,11 +58,11 @@ pub fn open(stream: &CompiledStream, input: &StreamInput, plan: &PlanInput<'_>) 
     let work = Work::new(stream, input, plan);
     let is_open = |record: &&Record<'_>| {
         let is_linked = work.index.link(&record.row.id).is_some_and(|link| !work.index.is_gone(link));
-        let is_open = match (&record.identity, &record.class) {
-            (Identity::Unlisted, Class::InScope { .. }) => true,
-            (Identity::Unknown(_), Class::InScope { .. } | Class::Leaver(_)) => true,
-            _ => false,
-        };
+        let is_open = matches!(
+            (&record.identity, &record.class),
+            (Identity::Unlisted, Class::InScope { .. })
+                | (Identity::Unknown(_), Class::InScope { .. } | Class::Leaver(_))
+        );
         is_open && !is_linked
     };
     work.records.iter().filter(is_open).map(|record| question(&work, record)).collect()
