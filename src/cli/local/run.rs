@@ -196,7 +196,7 @@ async fn prepare(arguments: &RunArguments) -> Result<Prepared, String> {
         return Err(format!("arguments: {invalid}"));
     }
     let now = Timestamp::now();
-    let job = format!("{}-{}", declared.name(), now.as_second());
+    let job = format!("{}-{}", declared.name(), now.as_millisecond());
     let records: Arc<dyn Records> = match &arguments.common.records {
         Some(file) => Arc::new(records_file::open_or_make(file, declared.scope()).await?),
         None => {
