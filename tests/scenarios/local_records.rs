@@ -124,32 +124,42 @@ async fn a_run_that_is_limited_to_leavers_creates_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plan_shows_what_a_value_is_and_what_it_would_be() {
+    let place = Place::new(people(40)).await;
+    run(&place, &[]).await;
+    let (key, _) = somebody(&place).await;
+    place.personio.state().people.update_employment(key.parse().unwrap(), |employment| {
+        employment.position = "Head of Everything".into();
+    });
+
+    let (code, text) = told(&place, &["plan", "-f", ".", "--records", "records.sqlite"]).await;
+
+    assert_eq!(code, 0, "{text}");
+    let line = text.lines().find(|line| line.starts_with("people")).unwrap();
+    assert!(line.contains("title: \"") && line.contains("\" -> \"Head of Everything\""), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_taken_back_and_the_next_one_holds_what_it_would_do_again() {
     let place = Place::new(people(40)).await;
     run(&place, &[]).await;
     let (key, _) = somebody(&place).await;
-    let title = |place: &Place| {
+    let is_active = || {
         let state = place.travelperk.state();
-        let account = state.accounts().find(|account| account.external_id() == Some(key.as_str())).unwrap();
-        account.fields["title"].clone()
+        state.accounts().find(|account| account.external_id() == Some(key.as_str())).unwrap().active()
     };
-    let before = title(&place);
-    place.personio.state().people.update_employment(key.parse().unwrap(), |employment| {
-        employment.position = "Head of Everything".into();
-    });
-    let plan = told(&place, &["plan", "-f", ".", "--records", "records.sqlite"]).await.1;
-    assert!(plan.contains(&format!("title: {before} -> \"Head of Everything\"")), "{plan}");
-    let changed = run(&place, &[]).await.1;
-    assert_eq!((changed["status"]["code"].as_i64(), title(&place).as_str()), (Some(200), Some("Head of Everything")));
+    place.personio.state().people.leave(key.parse().unwrap(), None);
+    let disabled = run(&place, &[]).await.1;
+    assert_eq!((disabled["status"]["counts"]["disabled"].as_i64(), is_active()), (Some(1), false), "{disabled}");
 
-    let (code, undone) = run(&place, &["--type", "Undo", "--run", changed["metadata"]["name"].as_str().unwrap()]).await;
+    let (code, undone) =
+        run(&place, &["--type", "Undo", "--run", disabled["metadata"]["name"].as_str().unwrap()]).await;
 
-    assert_eq!((code, undone["status"]["counts"]["updated"].as_i64()), (0, Some(1)), "{undone}");
-    assert_eq!(title(&place), before);
-    let (code, _) = run(&place, &[]).await;
-    assert_eq!((code, title(&place)), (3, before));
+    assert_eq!((code, undone["status"]["code"].as_i64(), is_active()), (0, Some(200), true), "{undone}");
+    let (code, again) = run(&place, &[]).await;
+    assert_eq!((code, is_active()), (3, true), "{again}");
     let held = ask(&place, &["records", "--result", "held"]).await;
-    assert_eq!((list(&held).len(), held[0]["reason"].as_str()), (1, Some("Undone")));
+    assert_eq!((list(&held).len(), held[0]["reason"].as_str()), (1, Some("Undone")), "{held}");
     assert!(list(&ask(&place, &["links"]).await).iter().any(|link| link["undone"].is_string()));
 }
 
