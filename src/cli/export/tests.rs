@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::*;
-use rollcall_engine::model::Fields;
 use rollcall_engine::redacted::Redacted;
 
 /// An outcome of record `key` in stream `people` with the value `name: Jane`.

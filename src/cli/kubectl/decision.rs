@@ -50,7 +50,7 @@ pub(super) fn question(setting: &SyncSetting, held: &Held, only: Option<&Approva
         lines.push(format!("who: {}", command(&setting.namespace().unwrap_or_default(), &words)));
     }
     if let Some(limits) = only {
-        let actions: Vec<String> = limits.actions.iter().map(|action| action.to_string()).collect();
+        let actions: Vec<String> = limits.actions.iter().map(ToString::to_string).collect();
         let all = |words: Vec<String>| if words.is_empty() { "all".to_owned() } else { words.join(", ") };
         lines.push(format!("limited to actions: {}; streams: {}", all(actions), all(limits.streams.clone())));
     }

@@ -197,12 +197,11 @@ async fn prepare(arguments: &RunArguments) -> Result<Prepared, String> {
     }
     let now = Timestamp::now();
     let job = format!("{}-{}", declared.name(), now.as_millisecond());
-    let records: Arc<dyn Records> = match &arguments.common.records {
-        Some(file) => Arc::new(records_file::open_or_make(file, declared.scope()).await?),
-        None => {
-            let store = SqliteStore::in_memory().await.map_err(|error| error.to_string())?;
-            Arc::new(store.scoped(declared.scope()))
-        }
+    let records: Arc<dyn Records> = if let Some(file) = &arguments.common.records {
+        Arc::new(records_file::open_or_make(file, declared.scope()).await?)
+    } else {
+        let store = SqliteStore::in_memory().await.map_err(|error| error.to_string())?;
+        Arc::new(store.scoped(declared.scope()))
     };
     let input = connect(declared, &spec, now, &job, records);
     Ok(Prepared { job, spec, input })
@@ -216,7 +215,7 @@ fn connect(
     records: Arc<dyn Records>,
 ) -> Result<RunInput, RunFailure> {
     let checked = declared.check()?;
-    let (source, target) = declared.connect(&checked)?;
+    let [source, target] = declared.connect(&checked)?;
     Ok(RunInput {
         scope: declared.scope(),
         run_id: format!("{LOCAL}-{}", now.as_nanosecond()).into(),
@@ -291,8 +290,10 @@ fn next_steps(
     status: &EmployeeSyncJobStatus,
 ) -> NextSteps {
     let digest = status.held.as_ref().map(|held| held.digest.as_str()).unwrap_or_default();
-    let files: String =
-        arguments.files.iter().map(|file| format!(" -f {}", quoted(&file.display().to_string()))).collect();
+    let mut files = String::new();
+    for file in &arguments.files {
+        shown::push(&mut files, format_args!(" -f {}", quoted(&file.display().to_string())));
+    }
     let place = arguments.records.as_ref().map(|records| {
         format!("{files} --setting {} --records {}", spec.setting_ref.name, quoted(&records.display().to_string()))
     });
