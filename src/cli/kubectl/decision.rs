@@ -149,6 +149,13 @@ mod tests {
     }
 
     #[test]
+    fn terms_that_wait_without_an_action_can_be_decided() {
+        let terms = Held { digest: held_three().digest, ..Held::default() };
+        assert_eq!(held(&setting(Some(terms.clone())), None).unwrap(), terms);
+        assert!(question(&setting(Some(terms.clone())), &terms, None).contains("holds: the terms of the setting"));
+    }
+
+    #[test]
     fn a_decision_in_force_is_not_repeated_and_an_ended_one_gives_way() {
         use Decision::{Approve, Deny};
         let name = "people-ababababab";

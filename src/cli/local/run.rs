@@ -333,3 +333,15 @@ fn exit_code(finished: &Finished) -> ExitCode {
         RunExit::CredentialsRejected | RunExit::Transient => 4,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_the_shell_would_split_is_quoted_in_commands_to_copy() {
+        assert_eq!(quoted("config/samples/a-b.yaml"), "config/samples/a-b.yaml");
+        assert_eq!(quoted("my folder"), "'my folder'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}
