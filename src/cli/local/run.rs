@@ -45,7 +45,7 @@ pub(in crate::cli) struct CommonArguments {
     #[arg(long = "stream", value_name = "NAME")]
     streams: Vec<String>,
     /// Limit the run to this kind of write; others are left to a later run. May be given several times.
-    #[arg(long = "action", value_enum, ignore_case = true, value_delimiter = ',')]
+    #[arg(long = "action", value_name = "ACTION", value_enum, ignore_case = true, value_delimiter = ',')]
     actions: Vec<ActionWord>,
     /// Keep links, outcomes and holds in this file (encrypted; its key is made beside it). Without it nothing is kept:
     /// records are matched anew in every run.
@@ -62,7 +62,7 @@ pub(in crate::cli) struct RunArguments {
     #[command(flatten)]
     common: CommonArguments,
     /// What the run does.
-    #[arg(long = "type", value_enum, default_value_t)]
+    #[arg(long = "type", value_enum, ignore_case = true, default_value_t)]
     type_: RunType,
     /// Apply what is held under this digest (makes the run one of type Release). Needs --records with the file of the run
     /// that held it: the file keeps what was proposed.
