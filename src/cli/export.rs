@@ -103,7 +103,7 @@ pub fn records(outcomes: &[&Outcome]) -> Sheet {
             outcome.code.to_string(),
             outcome.reason.clone(),
             outcome.message.clone(),
-            outcome.defaulted.iter().map(rollcall_engine::names::FieldName::as_str).collect::<Vec<_>>().join(" "),
+            outcome.defaulted.iter().map(FieldName::as_str).collect::<Vec<_>>().join(" "),
             outcome.at.to_string(),
         ];
         row.extend(fields.iter().map(|name| values.get(name).map_or_else(String::new, text)));

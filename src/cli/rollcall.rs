@@ -37,7 +37,7 @@ enum Command {
     Links(answers::LinksArguments),
     /// Print the runs of a setting, newest first, from a records file.
     History(answers::HistoryArguments),
-    /// State in a records file that two records are the same.
+    /// State in a records file that two records are the same. Needs the manifests (-f).
     Link(link::LinkArguments),
     /// Take a link out of a records file; the next run looks for the record anew.
     Unlink(link::UnlinkArguments),

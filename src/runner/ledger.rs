@@ -277,7 +277,13 @@ impl Ledger {
             (Disposition::Unchanged, _) => OutcomeResult::Unchanged,
         };
         let reason = if result == OutcomeResult::Held { entry.held.unwrap_or(entry.reason) } else { entry.reason };
-        self.settle(stream, entry, None, Done::new(result, reason, entry.message.clone()));
+        // Why it waits is one thing, why it would be written another.
+        let message = match (result, entry.message.is_empty()) {
+            (OutcomeResult::Held, true) if reason != entry.reason => entry.reason.to_owned(),
+            (OutcomeResult::Held, false) if reason != entry.reason => format!("{}: {}", entry.reason, entry.message),
+            _ => entry.message.clone(),
+        };
+        self.settle(stream, entry, None, Done::new(result, reason, message));
     }
 
     /// Settles all entries of a run that only looks, with the result that a run would have. `shown` has the values to

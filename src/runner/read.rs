@@ -57,6 +57,7 @@ pub(super) async fn gather(
         }
         gathered.streams.insert(stream.name.clone(), read);
     }
+    keep_requests_where_they_belong(&mut gathered.streams, input);
     if !selected.is_empty() && gathered.failures.len() >= selected.len() {
         let has_rows = |read: &StreamInput| !read.source.rows.is_empty() || !read.target.rows.is_empty();
         if let (Some(failure), false) = (gathered.failures.pop(), gathered.streams.values().any(has_rows)) {
@@ -64,6 +65,31 @@ pub(super) async fn gather(
         }
     }
     Ok(gathered)
+}
+
+/// An identifier that was asked for belongs to one stream: the others need not have it. One that no stream has is
+/// reported once, in the last.
+fn keep_requests_where_they_belong(streams: &mut BTreeMap<StreamName, StreamInput>, input: &RunInput) {
+    let leads: Vec<(StreamName, Side)> =
+        input.setting.streams().iter().map(|stream| (stream.name.clone(), stream.lead())).collect();
+    let mut found: BTreeMap<RowId, BTreeSet<StreamName>> = BTreeMap::new();
+    for (name, lead) in &leads {
+        for row in streams.get(name).into_iter().flat_map(|read| &read.read(*lead).rows) {
+            found.entry(row.id.clone()).or_default().insert(name.clone());
+        }
+    }
+    let last = leads
+        .iter()
+        .rev()
+        .map(|(name, _)| name)
+        .find(|name| streams.get(*name).is_some_and(|read| !read.requested.is_empty()));
+    let last = last.cloned();
+    for (name, read) in streams.iter_mut() {
+        read.requested.retain(|id| match found.get(id) {
+            Some(streams) => streams.contains(name),
+            None => Some(name) == last.as_ref(),
+        });
+    }
 }
 
 /// Names of the streams that the run is about.

@@ -79,6 +79,8 @@ pub(super) fn link(
     }
     if is_undo {
         link.undone = Some(input.run_id.clone());
+        // What the target has now is what it is to have, not its form of something that was sent.
+        link.agreed.clear();
     } else if entry.approved {
         link.undone = None;
     }

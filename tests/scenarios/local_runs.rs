@@ -10,14 +10,14 @@ use rollcall_emulators::people::People;
 use rollcall_emulators::{PersonioEmulator, PersonioOptions, TravelPerkEmulator, TravelPerkOptions};
 
 /// The sample, pointed at two emulators, in a folder of its own.
-struct Place {
-    folder: tempfile::TempDir,
-    personio: PersonioEmulator,
-    travelperk: TravelPerkEmulator,
+pub struct Place {
+    pub folder: tempfile::TempDir,
+    pub personio: PersonioEmulator,
+    pub travelperk: TravelPerkEmulator,
 }
 
 impl Place {
-    async fn new(people: People) -> Self {
+    pub async fn new(people: People) -> Self {
         let personio = PersonioEmulator::start(people, PersonioOptions::default()).await;
         let travelperk = TravelPerkEmulator::start(TravelPerkOptions::default()).await;
         let folder = tempfile::tempdir().unwrap();
@@ -31,18 +31,18 @@ impl Place {
         Self { folder, personio, travelperk }
     }
 
-    fn edit(&self, file: &str, from: &str, to: &str) {
+    pub fn edit(&self, file: &str, from: &str, to: &str) {
         let path = self.folder.path().join(file);
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{file} has no {from}");
         std::fs::write(path, text.replace(from, to)).unwrap();
     }
 
-    async fn rollcall(&self, arguments: &[&str]) -> Output {
+    pub async fn rollcall(&self, arguments: &[&str]) -> Output {
         rollcall(self.folder.path(), arguments).await
     }
 
-    async fn json(&self, arguments: &[&str]) -> (i32, Value) {
+    pub async fn json(&self, arguments: &[&str]) -> (i32, Value) {
         let output = self.rollcall(arguments).await;
         let text = String::from_utf8(output.stdout).unwrap();
         let document = serde_json::from_str(&text).unwrap_or_else(|error| {

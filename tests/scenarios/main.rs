@@ -13,6 +13,7 @@ mod approvals;
 mod crashes;
 mod first_run;
 mod leavers;
+mod local_records;
 mod local_runs;
 mod privacy;
 mod read_faults;

@@ -24,7 +24,7 @@ pub(super) struct ApproveCommand {
     #[command(flatten)]
     what: WhatArguments,
     /// Only this kind of action; may be given several times.
-    #[arg(long = "action", value_enum, ignore_case = true, value_delimiter = ',')]
+    #[arg(long = "action", value_name = "ACTION", value_enum, ignore_case = true, value_delimiter = ',')]
     actions: Vec<ActionWord>,
     /// Only this stream; may be given several times.
     #[arg(long = "stream", value_name = "NAME")]

@@ -50,7 +50,7 @@ pub(super) fn question(setting: &SyncSetting, held: &Held, only: Option<&Approva
         lines.push(format!("who: {}", command(&setting.namespace().unwrap_or_default(), &words)));
     }
     if let Some(limits) = only {
-        let actions: Vec<String> = limits.actions.iter().map(std::string::ToString::to_string).collect();
+        let actions: Vec<String> = limits.actions.iter().map(ToString::to_string).collect();
         let all = |words: Vec<String>| if words.is_empty() { "all".to_owned() } else { words.join(", ") };
         lines.push(format!("limited to actions: {}; streams: {}", all(actions), all(limits.streams.clone())));
     }
@@ -146,6 +146,13 @@ mod tests {
         assert_eq!(held(&setting(Some(held_three())), Some(&digest)).unwrap(), held_three());
         let other = held(&setting(Some(held_three())), Some("sha256:00")).unwrap_err().to_string();
         assert!(other.contains(&digest) && other.contains("3 disable"), "{other}");
+    }
+
+    #[test]
+    fn terms_that_wait_without_an_action_can_be_decided() {
+        let terms = Held { digest: held_three().digest, ..Held::default() };
+        assert_eq!(held(&setting(Some(terms.clone())), None).unwrap(), terms);
+        assert!(question(&setting(Some(terms.clone())), &terms, None).contains("holds: the terms of the setting"));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(super) struct JobArguments {
     #[arg(long = "stream", value_name = "NAME")]
     streams: Vec<String>,
     /// Limit the run to this kind of write; others are left to a later run. May be given several times.
-    #[arg(long = "action", value_enum, ignore_case = true, value_delimiter = ',')]
+    #[arg(long = "action", value_name = "ACTION", value_enum, ignore_case = true, value_delimiter = ',')]
     actions: Vec<ActionWord>,
     #[command(flatten)]
     wait: WaitArguments,

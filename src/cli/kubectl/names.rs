@@ -42,7 +42,7 @@ pub(super) fn approval_name(
 
 /// Six hexadecimal digits that stand for the limits, whatever their order.
 fn hash(limits: &ApprovalLimits) -> String {
-    let mut actions: Vec<String> = limits.actions.iter().map(std::string::ToString::to_string).collect();
+    let mut actions: Vec<String> = limits.actions.iter().map(ToString::to_string).collect();
     let mut streams = limits.streams.clone();
     actions.sort_unstable();
     streams.sort_unstable();

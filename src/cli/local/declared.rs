@@ -80,15 +80,12 @@ impl Declared {
     }
 
     /// The two systems, source first.
-    pub(super) fn connect(&self, checked: &Checked) -> Result<Connected, RunFailure> {
+    pub(super) fn connect(&self, checked: &Checked) -> Result<[Arc<dyn System>; 2], RunFailure> {
         let source = factory::system(self.source.config(&checked.source)).map_err(RunFailure::source)?;
         let target = factory::system(self.target.config(&checked.target)).map_err(RunFailure::target)?;
-        Ok((source, target))
+        Ok([source, target])
     }
 }
-
-/// Both systems, source first.
-pub(super) type Connected = (Arc<dyn System>, Arc<dyn System>);
 
 impl Provider {
     fn of(manifests: &Manifests, provider: &IntegrationProvider) -> Result<Self, ManifestError> {

@@ -145,7 +145,7 @@ async fn store(
     let now = Timestamp::now();
     let run = RunRecord {
         run_id: format!("{LOCAL}-{}", now.as_nanosecond()).into(),
-        job: format!("{}-{word}-{}", file.scope.setting, now.as_second()),
+        job: format!("{}-{word}-{}", file.scope.setting, now.as_millisecond()),
         // It writes to no system, and must not be taken for a run that looked at everybody.
         type_: JobType::Show,
         attempt: 1,

@@ -45,7 +45,7 @@ pub(in crate::cli) struct CommonArguments {
     #[arg(long = "stream", value_name = "NAME")]
     streams: Vec<String>,
     /// Limit the run to this kind of write; others are left to a later run. May be given several times.
-    #[arg(long = "action", value_enum, ignore_case = true, value_delimiter = ',')]
+    #[arg(long = "action", value_name = "ACTION", value_enum, ignore_case = true, value_delimiter = ',')]
     actions: Vec<ActionWord>,
     /// Keep links, outcomes and holds in this file (encrypted; its key is made beside it). Without it nothing is kept:
     /// records are matched anew in every run.
@@ -62,7 +62,7 @@ pub(in crate::cli) struct RunArguments {
     #[command(flatten)]
     common: CommonArguments,
     /// What the run does.
-    #[arg(long = "type", value_enum, default_value_t)]
+    #[arg(long = "type", value_enum, ignore_case = true, default_value_t)]
     type_: RunType,
     /// Apply what is held under this digest (makes the run one of type Release). Needs --records with the file of the run
     /// that held it: the file keeps what was proposed.
@@ -196,7 +196,7 @@ async fn prepare(arguments: &RunArguments) -> Result<Prepared, String> {
         return Err(format!("arguments: {invalid}"));
     }
     let now = Timestamp::now();
-    let job = format!("{}-{}", declared.name(), now.as_second());
+    let job = format!("{}-{}", declared.name(), now.as_millisecond());
     let records: Arc<dyn Records> = if let Some(file) = &arguments.common.records {
         Arc::new(records_file::open_or_make(file, declared.scope()).await?)
     } else {
@@ -215,7 +215,7 @@ fn connect(
     records: Arc<dyn Records>,
 ) -> Result<RunInput, RunFailure> {
     let checked = declared.check()?;
-    let (source, target) = declared.connect(&checked)?;
+    let [source, target] = declared.connect(&checked)?;
     Ok(RunInput {
         scope: declared.scope(),
         run_id: format!("{LOCAL}-{}", now.as_nanosecond()).into(),
@@ -290,9 +290,10 @@ fn next_steps(
     status: &EmployeeSyncJobStatus,
 ) -> NextSteps {
     let digest = status.held.as_ref().map(|held| held.digest.as_str()).unwrap_or_default();
-    let files: Vec<String> =
-        arguments.files.iter().map(|file| format!(" -f {}", quoted(&file.display().to_string()))).collect();
-    let files = files.concat();
+    let mut files = String::new();
+    for file in &arguments.files {
+        shown::push(&mut files, format_args!(" -f {}", quoted(&file.display().to_string())));
+    }
     let place = arguments.records.as_ref().map(|records| {
         format!("{files} --setting {} --records {}", spec.setting_ref.name, quoted(&records.display().to_string()))
     });
@@ -331,4 +332,16 @@ fn exit_code(finished: &Finished) -> ExitCode {
         RunExit::Held => 3,
         RunExit::CredentialsRejected | RunExit::Transient => 4,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_the_shell_would_split_is_quoted_in_commands_to_copy() {
+        assert_eq!(quoted("config/samples/a-b.yaml"), "config/samples/a-b.yaml");
+        assert_eq!(quoted("my folder"), "'my folder'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
 }

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use rollcall::records::store::SqliteStore;
-use rollcall::records::{Outcome, OutcomeQuery, Records, Scope};
+use rollcall::records::{Records, Scope};
 use rollcall::runner::{Finished, RunInput, Systems};
 use rollcall_api::contract::DefinitionSource;
-use rollcall_api::v1alpha1::{JobType, Release, SyncSettingSpec};
+use rollcall_api::v1alpha1::{JobType, SyncSettingSpec};
 use rollcall_emulators::generic::{CAMPUS_DEFINITION, DEMO_KEY, LEDGER_DEFINITION, Paging, Stream};
 use rollcall_emulators::{GenericEmulator, GenericOptions};
 use serde_json::Value;

@@ -192,7 +192,9 @@ impl Desired<'_, '_> {
                         super::witness::sent_and_seen(&self.work.hasher, &field.to, &flow.schema, &value, seen)
                     });
                     if let Some((sent, seen)) = agreed {
-                        draft_agreed.insert(field.to.clone(), Agreed { sent, seen });
+                        // Only what the target makes of a value twice is its own form of it.
+                        let is_repeated = draft_agreed.get(&field.to).is_some_and(|agreed| agreed.sent == sent);
+                        draft_agreed.insert(field.to.clone(), Agreed { sent, seen: is_repeated.then_some(seen) });
                     }
                     self.put(side, flow, value, seen.as_ref(), written, &mut notes);
                 }

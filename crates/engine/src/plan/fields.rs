@@ -112,7 +112,7 @@ impl Desired<'_, '_> {
         let Some((link, field)) = memory else { return false };
         let Some(agreed) = link.agreed.get(field) else { return false };
         super::witness::sent_and_seen(&self.work.hasher, field, &flow.schema, value, current)
-            == Some((agreed.sent, agreed.seen))
+            == agreed.seen.map(|seen| (agreed.sent, seen))
     }
 
     /// A field that flows to whichever side has none.
