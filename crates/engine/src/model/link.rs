@@ -42,8 +42,10 @@ pub type Witness = BTreeMap<FieldName, u64>;
 pub struct Agreed {
     /// The value as it was sent.
     pub sent: u64,
-    /// The value that the target had when it was sent once more.
-    pub seen: u64,
+    /// The value that the target had when it was sent once more. None: it was sent once, so that a target with its former
+    /// value need not have made it of this one; somebody may have put it back.
+    #[serde(default)]
+    pub seen: Option<u64>,
 }
 
 /// How a link came about.

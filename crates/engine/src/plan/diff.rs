@@ -188,10 +188,12 @@ impl Desired<'_, '_> {
                 Ok(Step::Set { side, value, seen }) => {
                     let Some(flow) = field.flow_to(side) else { continue };
                     let line = if side == Side::Target { &mut to_target } else { &mut to_source };
-                    let agreed = seen.as_ref().filter(|_| side == stream.follower()).and_then(|seen| {
-                        super::witness::sent_and_seen(&self.work.hasher, &field.to, &flow.schema, &value, seen)
-                    });
-                    if let Some((sent, seen)) = agreed {
+                    if side == stream.follower()
+                        && let Some(sent) = self.work.hasher.hash(&field.to, &flow.schema, &value)
+                    {
+                        let is_repeated = draft_agreed.get(&field.to).is_some_and(|agreed| agreed.sent == sent);
+                        let seen = seen.as_ref().filter(|_| is_repeated);
+                        let seen = seen.and_then(|seen| self.work.hasher.hash(&field.to, &flow.schema, seen));
                         draft_agreed.insert(field.to.clone(), Agreed { sent, seen });
                     }
                     self.put(side, flow, value, seen.as_ref(), line, &mut notes);
@@ -286,8 +288,8 @@ impl Desired<'_, '_> {
     fn is_agreed(&self, flow: &Flow, value: &Value, current: &Value, memory: Option<(&Link, &FieldName)>) -> bool {
         let Some((link, field)) = memory else { return false };
         let Some(agreed) = link.agreed.get(field) else { return false };
-        super::witness::sent_and_seen(&self.work.hasher, field, &flow.schema, value, current)
-            == Some((agreed.sent, agreed.seen))
+        let hash = |value: &Value| self.work.hasher.hash(field, &flow.schema, value);
+        hash(value) == Some(agreed.sent) && agreed.seen.is_some() && hash(current) == agreed.seen
     }
 
     /// A field that flows to whichever side has none.
