@@ -16,7 +16,7 @@ use super::course::{Course, TakenBack};
 use super::failure::RunFailure;
 use super::finish::{self, Finished};
 use super::input::RunInput;
-use super::ledger::{self, Ledger, Links, Shown, row_claim};
+use super::ledger::{Ledger, Links, Shown, row_claim};
 use super::progress::RunProgress;
 use super::{read, recover};
 use crate::records::{Batch, MAX_PAGE, Outcome, OutcomeQuery, SettingRecord, pair};
@@ -71,7 +71,7 @@ pub(super) async fn attempt(
     }
     let links = Links::of(&gathered.streams);
     let leads = input.setting.streams().iter().map(|stream| (stream.name.clone(), stream.lead())).collect();
-    let read_status = ledger::read_status(&gathered.streams, &leads);
+    let read_status = read::status(&gathered.streams, &leads);
     let shown = shown(input, &gathered.streams);
     base.streams = std::mem::take(&mut gathered.streams);
     let planned = match &order.taking_back {

@@ -117,11 +117,6 @@ impl<'a> Course<'a> {
         }
         Ok(())
     }
-
-    /// Whether some kind of write was given up.
-    pub(super) fn gave_up(&self) -> bool {
-        !self.stopped.is_empty()
-    }
 }
 
 async fn probe(input: &RunInput, at: Side) -> Result<(), RunFailure> {

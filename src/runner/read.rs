@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{StreamExt, TryStreamExt};
 use rollcall_api::reasons;
+use rollcall_api::v1alpha1::ReadStatus;
 use rollcall_engine::compile::CompiledStream;
 use rollcall_engine::model::{Read, ReadProof, Row};
 use rollcall_engine::names::{RowId, Side, StreamName};
@@ -294,4 +295,19 @@ pub(super) async fn take_rows(
     let answers = get(input, stream, side, ids).await?;
     take_known(answers, read.read_mut(side), &mut BTreeSet::new());
     Ok(())
+}
+
+/// What is worth keeping of the reads once the plan is made.
+pub(super) fn status(streams: &BTreeMap<StreamName, StreamInput>, leads: &BTreeMap<StreamName, Side>) -> ReadStatus {
+    let reads: Vec<_> =
+        streams.iter().filter_map(|(name, stream)| leads.get(name).map(|lead| stream.read(*lead))).collect();
+    let weakest = reads.iter().map(|read| read.proof).find(|proof| !proof.is_complete());
+    let proof = weakest.or_else(|| reads.iter().map(|read| read.proof).next_back());
+    let totals: Vec<i64> = reads.iter().filter_map(|read| read.declared_total).collect();
+    ReadStatus {
+        complete: weakest.is_none(),
+        pages: reads.iter().map(|read| read.pages).sum(),
+        declared_total: (totals.len() == reads.len()).then(|| totals.iter().sum()),
+        proof: proof.map_or("", |proof| proof.as_str()).to_owned(),
+    }
 }

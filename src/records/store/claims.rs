@@ -246,12 +246,7 @@ async fn upsert(
 }
 
 /// Keeps the claims of pairs to values for some runs.
-async fn keep(
-    connection: &mut SqliteConnection,
-    setting: i64,
-    pairs: &[Place],
-    runs: &str,
-) -> Result<(), sqlx::Error> {
+async fn keep(connection: &mut SqliteConnection, setting: i64, pairs: &[Place], runs: &str) -> Result<(), sqlx::Error> {
     for chunk in pairs.chunks(CHUNK) {
         let mut query = QueryBuilder::<Sqlite>::new("UPDATE claims AS c SET run = ");
         query.push_bind(runs).push(" WHERE c.row_lookup IS NULL AND c.setting = ").push_bind(setting);

@@ -82,7 +82,11 @@ async fn a_line_that_changed_stays_held() {
         world.personio.state().people.update_employment(*id, |employment| employment.position = "Approved".into());
     }
     let held = world.run().await.result.held.expect("a mass change");
-    world.personio.state().people.update_employment(changed[0], |employment| employment.position = "Not approved".into());
+    world
+        .personio
+        .state()
+        .people
+        .update_employment(changed[0], |employment| employment.position = "Not approved".into());
     world.reset();
 
     let released = world.release(&held.digest).await;

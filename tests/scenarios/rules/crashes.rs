@@ -43,11 +43,7 @@ async fn is_known_after(method: &str, route: &str, nth: u64, moment: Moment, sam
     expire_locks(&world);
     let run = world.last_run_id();
 
-    let finished = if same_run {
-        go(&world.input(JobType::Sync, &run, 2)).await
-    } else {
-        world.run().await
-    };
+    let finished = if same_run { go(&world.input(JobType::Sync, &run, 2)).await } else { world.run().await };
 
     world.assert_in_step();
     let counts = finished.result.counts;
@@ -118,12 +114,18 @@ async fn the_journal_says_what_was_there_before_and_what_came_of_it() {
     assert_eq!((changed.operation, changed.state), (Operation::Update, WriteState::Done));
     assert_eq!(changed.before.expose().get("title"), Some(&before));
     assert_eq!(changed.after.expose().get("title").unwrap(), "Other");
-    assert_eq!((of(stirred.leavers[0]).operation, of(stirred.leavers[0]).active_before), (Operation::Disable, Some(true)));
+    assert_eq!(
+        (of(stirred.leavers[0]).operation, of(stirred.leavers[0]).active_before),
+        (Operation::Disable, Some(true))
+    );
     let created = of(stirred.joiners[0]);
     assert_eq!((created.operation, created.active_before), (Operation::Create, None));
     let account = account(&world, stirred.joiners[0]).id.to_string();
     assert_eq!(created.target_id.as_deref(), Some(account.as_str()));
-    assert_eq!(created.after.expose().get("userName").unwrap().as_str(), person(&world, stirred.joiners[0]).email.as_deref());
+    assert_eq!(
+        created.after.expose().get("userName").unwrap().as_str(),
+        person(&world, stirred.joiners[0]).email.as_deref()
+    );
     assert!(writes.iter().all(|write| write.state == WriteState::Done));
 }
 

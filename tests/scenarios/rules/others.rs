@@ -74,7 +74,12 @@ async fn a_key_that_the_source_does_not_know_has_an_outcome() {
     for type_ in [JobType::Create, JobType::Show, JobType::Sync] {
         let finished = world.run_keys(type_, &["987654321".to_owned()]).await;
 
-        assert_eq!((finished.exit, finished.result.counts.failed), (ExitCode::RecordsFailed, 1), "{:?}", finished.result);
+        assert_eq!(
+            (finished.exit, finished.result.counts.failed),
+            (ExitCode::RecordsFailed, 1),
+            "{:?}",
+            finished.result
+        );
         let outcome = world.outcome("987654321").await;
         assert_eq!((outcome.result, outcome.reason.as_str()), (OutcomeResult::Failed, "NotInSource"));
     }

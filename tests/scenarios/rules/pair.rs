@@ -129,6 +129,11 @@ impl Pair {
         self.input(type_, &self.last_run_id(), 1)
     }
 
+    /// Goes on where another world of the same store was after its first run.
+    pub fn go_on(&mut self) {
+        self.runs = 1;
+    }
+
     pub fn last_run_id(&self) -> String {
         format!("run-{}", self.runs)
     }
@@ -188,9 +193,9 @@ impl Pair {
 
 fn numbers(system: &GenericEmulator) -> BTreeMap<String, bool> {
     let state = system.state();
-    let rows = state.rows(Stream::People).filter_map(|(_, row)| {
-        Some((row["number"].as_str()?.to_owned(), row["active"] == Value::Bool(true)))
-    });
+    let rows = state
+        .rows(Stream::People)
+        .filter_map(|(_, row)| Some((row["number"].as_str()?.to_owned(), row["active"] == Value::Bool(true))));
     rows.collect()
 }
 

@@ -109,7 +109,13 @@ async fn a_server_that_ignores_filters_leads_to_no_twin_and_no_stranger() {
     let created = world.run_keys(JobType::Create, &[joiner.to_string()]).await;
     let found = world.run_keys(JobType::Create, &[known.to_string()]).await;
 
-    assert_eq!((created.result.counts.created, found.result.counts.created), (1, 0), "{:?} {:?}", created.result, found.result);
+    assert_eq!(
+        (created.result.counts.created, found.result.counts.created),
+        (1, 0),
+        "{:?} {:?}",
+        created.result,
+        found.result
+    );
     assert_eq!(accounts(&world).0, 31);
     for key in [joiner, known] {
         assert_eq!(Some(super::help::account(&world, key).user_name()), person(&world, key).email.as_deref());

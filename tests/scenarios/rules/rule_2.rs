@@ -70,7 +70,10 @@ async fn a_list_of_the_target_that_moves_leads_to_no_twin() {
     for time in 0..4 {
         pair.target.state().after_pages(Stream::People, 1 + 3 * time, move |state| {
             state.remove(Stream::People, 1 + time);
-            state.insert(Stream::People, json!({"name": format!("By hand {time}"), "email": format!("hand{time}@example.test")}));
+            state.insert(
+                Stream::People,
+                json!({"name": format!("By hand {time}"), "email": format!("hand{time}@example.test")}),
+            );
         });
     }
 

@@ -32,7 +32,8 @@ async fn two_with_one_address(mode: SyncMode, has_account: bool) {
     }
     let of_both = [one, other].map(|key| key.to_string());
     let state = world.travelperk.state();
-    let theirs = state.accounts().filter(|account| account.external_id().is_some_and(|id| of_both.contains(&id.into())));
+    let theirs =
+        state.accounts().filter(|account| account.external_id().is_some_and(|id| of_both.contains(&id.into())));
     assert_eq!(theirs.count(), 0);
 }
 

@@ -230,7 +230,8 @@ async fn a_loosened_guard_counts_once_it_is_approved() {
     let held = is_held(&mut world).await.result.held.unwrap();
 
     assert_eq!(held.disable, 8);
-    let reason = world.outcomes().await.into_iter().find(|outcome| outcome.result == rollcall::records::OutcomeResult::Held);
+    let reason =
+        world.outcomes().await.into_iter().find(|outcome| outcome.result == rollcall::records::OutcomeResult::Held);
     assert_eq!(reason.unwrap().reason, "RemovalLimit");
     assert_done(&world.release(&held.digest).await, 200);
     for id in free(&world).into_iter().take(8) {

@@ -109,13 +109,15 @@ async fn a_run_that_is_cancelled_half_way_says_what_it_did() {
     let input = world.next(rollcall_api::v1alpha1::JobType::Sync);
     let cancel = tokio_util::sync::CancellationToken::new();
     let stop = cancel.clone();
-    let mut pause = world.travelperk.pause(rollcall_emulators::Point::new(1, rollcall_emulators::Moment::Before).on("POST", USERS));
+    let mut pause =
+        world.travelperk.pause(rollcall_emulators::Point::new(1, rollcall_emulators::Moment::Before).on("POST", USERS));
 
-    let (finished, ()) = tokio::join!(rollcall::runner::run(&input, &cancel, &rollcall::runner::NoProgress), async move {
-        pause.reached().await;
-        stop.cancel();
-        pause.release().await;
-    });
+    let (finished, ()) =
+        tokio::join!(rollcall::runner::run(&input, &cancel, &rollcall::runner::NoProgress), async move {
+            pause.reached().await;
+            stop.cancel();
+            pause.release().await;
+        });
 
     assert_eq!(finished.result.reason, "Cancelled", "{:?}", finished.result);
     assert_eq!(finished.result.counts.disabled, 1, "{:?}", finished.result);
@@ -134,17 +136,19 @@ async fn a_run_that_fails_half_way_says_what_it_did() {
     world.travelperk.fail(Fault::status(401).on("POST", USERS));
     let mut probe = Fault::status(401).on("GET", USERS);
     probe.contains = Some("count=1".into());
-    let pause = world.travelperk.pause(rollcall_emulators::Point::new(1, rollcall_emulators::Moment::Before).on("POST", USERS));
+    let pause =
+        world.travelperk.pause(rollcall_emulators::Point::new(1, rollcall_emulators::Moment::Before).on("POST", USERS));
     let input = world.next(rollcall_api::v1alpha1::JobType::Sync);
     let cancel = tokio_util::sync::CancellationToken::new();
     let server = &world.travelperk;
 
-    let (finished, ()) = tokio::join!(rollcall::runner::run(&input, &cancel, &rollcall::runner::NoProgress), async move {
-        let mut pause = pause;
-        pause.reached().await;
-        server.fail(probe);
-        pause.release().await;
-    });
+    let (finished, ()) =
+        tokio::join!(rollcall::runner::run(&input, &cancel, &rollcall::runner::NoProgress), async move {
+            let mut pause = pause;
+            pause.reached().await;
+            server.fail(probe);
+            pause.release().await;
+        });
 
     assert_eq!(finished.exit, ExitCode::CredentialsRejected, "{:?}", finished.result);
     assert_eq!(finished.result.counts.disabled, 1, "{:?}", finished.result);

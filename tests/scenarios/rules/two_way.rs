@@ -78,7 +78,12 @@ async fn in_step(spec: SyncSettingSpec) -> Pair {
 async fn converges(pair: &mut Pair) -> Finished {
     pair.reset();
     let again = pair.run().await;
-    assert_eq!((again.result.code, pair.source.writes().len(), pair.target.writes().len()), (204, 0, 0), "{:?}", again.result);
+    assert_eq!(
+        (again.result.code, pair.source.writes().len(), pair.target.writes().len()),
+        (204, 0, 0),
+        "{:?}",
+        again.result
+    );
     again
 }
 
@@ -140,7 +145,8 @@ async fn placements_follow_their_person_and_one_that_is_deleted_is_deleted() {
     let finished = pair.run().await;
 
     assert_eq!((finished.result.counts.created, finished.result.counts.deleted), (1, 1), "{:?}", finished.result);
-    let kinds = |rows: Vec<(u64, Value)>| -> Vec<Value> { rows.into_iter().map(|(_, row)| row["type"].clone()).collect() };
+    let kinds =
+        |rows: Vec<(u64, Value)>| -> Vec<Value> { rows.into_iter().map(|(_, row)| row["type"].clone()).collect() };
     assert_eq!(kinds(theirs(&pair.target, of_target)), kinds(theirs(&pair.source, of_source)));
     converges(&mut pair).await;
 }
@@ -150,13 +156,17 @@ async fn of_several_placements_the_picked_one_is_sent() {
     let mut spec = both();
     let placements = spec.streams.iter_mut().find(|stream| stream.name == "placements").unwrap();
     placements.pick = vec![
-        rollcall_api::v1alpha1::PickRule { when: Some("source.type == \"Work placement\"".into()), latest: "startDate".into() },
+        rollcall_api::v1alpha1::PickRule {
+            when: Some("source.type == \"Work placement\"".into()),
+            latest: "startDate".into(),
+        },
         rollcall_api::v1alpha1::PickRule { when: None, latest: "startDate".into() },
     ];
     let mut pair = Pair::of(30, spec).await;
     let number = active(&pair)[0].clone();
     let id = person(&pair.source, &number).0;
-    for (type_, start) in [("Work placement", "2024-02-01"), ("Work placement", "2025-02-01"), ("Course", "2026-02-01")] {
+    for (type_, start) in [("Work placement", "2024-02-01"), ("Work placement", "2025-02-01"), ("Course", "2026-02-01")]
+    {
         let row = json!({"personId": id.to_string(), "type": type_, "startDate": start});
         pair.source.state().insert(Stream::Placements, row);
     }
