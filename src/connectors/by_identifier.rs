@@ -30,7 +30,7 @@ impl Failures {
 
     /// Notes a failure.
     pub(crate) fn failed(&self, error: &ConnectorError) {
-        if error.kind == ErrorKind::Transient {
+        if matches!(error.kind, ErrorKind::Transient | ErrorKind::Credentials) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -44,6 +44,12 @@ impl Failures {
 /// Whether a failure concerns everything that is asked for, not one row.
 pub(crate) const fn concerns_all(error: &ConnectorError) -> bool {
     matches!(error.kind, ErrorKind::Credentials | ErrorKind::Configuration | ErrorKind::Cancelled)
+}
+
+/// The same for questions about single rows: a right that is missing for one of them is that row's matter. Credentials
+/// that are worth nothing are refused again and again.
+pub(crate) const fn concerns_all_rows(error: &ConnectorError) -> bool {
+    matches!(error.kind, ErrorKind::Configuration | ErrorKind::Cancelled)
 }
 
 /// Asks for each row; None of `ask` means that the system has none.
@@ -67,7 +73,7 @@ where
                     failures.answered();
                     Ok((id, Ok(row)))
                 }
-                Err(error) if concerns_all(&error) => Err(error),
+                Err(error) if concerns_all_rows(&error) => Err(error),
                 Err(error) => {
                     failures.failed(&error);
                     Ok((id, Err(unknown(error.reason, error.message))))

@@ -113,14 +113,13 @@ impl<'a> Pages<'a> {
                 let Some(link) = link.find(body) else { return Ok(None) };
                 Ok(Some(Call { url: next_url(link, &call.url, &call.route)?, ..call.clone() }))
             }
-            Paging::Offset { first, page_size, used_size, .. } => {
-                let used = used_size.as_ref().and_then(|path| path.find(body)).and_then(Value::as_u64);
+            Paging::Offset { first, .. } => {
                 self.position = self.position.saturating_add(came);
                 let reached = self.position - first;
                 let is_end = match declared {
                     Some(declared) => u64::try_from(declared).is_ok_and(|declared| reached >= declared),
-                    // A size above the one that was asked for says nothing.
-                    None => used.is_some_and(|used| came < used.min(*page_size)),
+                    // A short page may be one that a row was left out of: only an empty one ends such a list.
+                    None => false,
                 };
                 if came == 0 || is_end {
                     return Ok(None);

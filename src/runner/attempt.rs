@@ -16,7 +16,7 @@ use super::course::{Course, TakenBack};
 use super::failure::RunFailure;
 use super::finish::{self, Finished};
 use super::input::RunInput;
-use super::ledger::{self, Ledger, Links, Shown, row_claim};
+use super::ledger::{Ledger, Links, Shown, row_claim};
 use super::progress::RunProgress;
 use super::{read, recover};
 use crate::records::{Batch, MAX_PAGE, Outcome, OutcomeQuery, SettingRecord, pair};
@@ -71,7 +71,7 @@ pub(super) async fn attempt(
     }
     let links = Links::of(&gathered.streams);
     let leads = input.setting.streams().iter().map(|stream| (stream.name.clone(), stream.lead())).collect();
-    let read_status = ledger::read_status(&gathered.streams, &leads);
+    let read_status = read::status(&gathered.streams, &leads);
     let shown = shown(input, &gathered.streams);
     base.streams = std::mem::take(&mut gathered.streams);
     let planned = match &order.taking_back {
@@ -102,7 +102,7 @@ pub(super) async fn attempt(
     if let (Some(proposal), JobType::Release) = (&order.proposal, input.type_) {
         input.records.use_proposal(&input.run_id, input.attempt, &proposal.digest).await?;
     }
-    finish::finished(input, &planned, &ledger, read_status, &terms, &known, order.is_whole_approval())
+    finish::finished(input, &planned, &ledger, read_status, &terms, &known, order.is_whole_approval(input))
 }
 
 /// The setting's key.
@@ -139,8 +139,8 @@ struct Order {
 
 impl Order {
     /// Whether an approval of everything that was proposed, the terms included, is carried out.
-    fn is_whole_approval(&self) -> bool {
-        self.approved.as_ref().is_some_and(Approved::is_whole)
+    fn is_whole_approval(&self, input: &RunInput) -> bool {
+        input.is_whole() && self.approved.as_ref().is_some_and(Approved::is_whole)
     }
 }
 
@@ -287,7 +287,7 @@ async fn keep_proposal(input: &RunInput, terms: &Terms, order: &Order, planned: 
     if !input.type_.writes() {
         return Ok(());
     }
-    if order.is_whole_approval() {
+    if order.is_whole_approval(input) {
         input.records.agree(&input.run_id, input.attempt, &terms.present).await?;
     } else if let (Some(agreement), true) = (&terms.settles_as, input.is_whole()) {
         input.records.agree(&input.run_id, input.attempt, agreement).await?;

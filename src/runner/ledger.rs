@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use rollcall_api::reasons;
-use rollcall_api::v1alpha1::{Action, Counts, ReadStatus};
+use rollcall_api::v1alpha1::{Action, Counts};
 use rollcall_engine::model::{Claim, Claimed, Disposition, Entry, Fields, Link, Memory, Plan, Provenance, Witness};
 use rollcall_engine::names::{RowId, RunId, Side, SourceKey, StreamName, TargetId};
 use rollcall_engine::plan::{StreamInput, end};
@@ -449,22 +449,4 @@ fn before(entry: &Entry) -> Fields {
 /// The claim to a row.
 pub(super) fn row_claim(input: &RunInput, stream: &StreamName, at: Side, row: RowId, pair: String) -> Claim {
     Claim { system: input.system_id(at).clone(), stream: stream.clone(), what: Claimed::Row(row), pair }
-}
-
-/// What is worth keeping of the reads once the plan is made.
-pub(super) fn read_status(
-    streams: &BTreeMap<StreamName, StreamInput>,
-    leads: &BTreeMap<StreamName, Side>,
-) -> ReadStatus {
-    let reads: Vec<_> =
-        streams.iter().filter_map(|(name, stream)| leads.get(name).map(|lead| stream.read(*lead))).collect();
-    let weakest = reads.iter().map(|read| read.proof).find(|proof| !proof.is_complete());
-    let proof = weakest.or_else(|| reads.iter().map(|read| read.proof).next_back());
-    let totals: Vec<i64> = reads.iter().filter_map(|read| read.declared_total).collect();
-    ReadStatus {
-        complete: weakest.is_none(),
-        pages: reads.iter().map(|read| read.pages).sum(),
-        declared_total: (totals.len() == reads.len()).then(|| totals.iter().sum()),
-        proof: proof.map_or("", |proof| proof.as_str()).to_owned(),
-    }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{StreamExt, TryStreamExt};
 use rollcall_api::reasons;
+use rollcall_api::v1alpha1::ReadStatus;
 use rollcall_engine::compile::CompiledStream;
 use rollcall_engine::model::{Read, ReadProof, Row};
 use rollcall_engine::names::{RowId, Side, StreamName};
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::failure::RunFailure;
 use super::input::RunInput;
 use super::progress::{RunProgress, Stage};
-use crate::connectors::{ErrorKind, Found, Known, Thoroughness};
+use crate::connectors::{Found, Known, Thoroughness};
 
 /// How many single look-ups are under way at once; the provider's rate budget limits them further.
 const LOOKUPS_AT_ONCE: usize = 8;
@@ -279,9 +280,7 @@ async fn find(
     for (field, value) in &question.lookups {
         match input.system(side).find(&stream.name, field, value, stream.wanted(side)).await {
             Ok(Found::Rows(found)) => rows.extend(found),
-            Err(error) if matches!(error.kind, ErrorKind::Credentials | ErrorKind::Configuration) => {
-                return Err(RunFailure::connector(side.as_str(), &error));
-            }
+            // One record's question, whatever the refusal, is not answered: nothing else depends on it.
             Ok(Found::NotAnswered) | Err(_) => answered = false,
         }
     }
@@ -319,4 +318,19 @@ pub(super) async fn take_rows(
     let answers = get(input, stream, side, ids).await?;
     take_known(answers, read.read_mut(side), &mut BTreeSet::new());
     Ok(())
+}
+
+/// What is worth keeping of the reads once the plan is made.
+pub(super) fn status(streams: &BTreeMap<StreamName, StreamInput>, leads: &BTreeMap<StreamName, Side>) -> ReadStatus {
+    let reads: Vec<_> =
+        streams.iter().filter_map(|(name, stream)| leads.get(name).map(|lead| stream.read(*lead))).collect();
+    let weakest = reads.iter().map(|read| read.proof).find(|proof| !proof.is_complete());
+    let proof = weakest.or_else(|| reads.iter().map(|read| read.proof).next_back());
+    let totals: Vec<i64> = reads.iter().filter_map(|read| read.declared_total).collect();
+    ReadStatus {
+        complete: weakest.is_none(),
+        pages: reads.iter().map(|read| read.pages).sum(),
+        declared_total: (totals.len() == reads.len()).then(|| totals.iter().sum()),
+        proof: proof.map_or("", |proof| proof.as_str()).to_owned(),
+    }
 }

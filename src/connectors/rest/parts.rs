@@ -17,8 +17,8 @@ use rollcall_engine::model::Row;
 
 /// Makes rows of what the list said about them, in the same order.
 ///
-/// A part that fails makes its fields unknown in that row. Credentials and configuration fail everything, and so does a
-/// system that seems to be gone: failures in a row, or no success at all.
+/// A part that fails makes its fields unknown in that row, also when a right is missing for this one. Configuration fails
+/// everything, and so does a system that seems to be gone: failures in a row, or no success at all.
 pub(super) async fn complete(
     client: &Client,
     stream: &RestStream,
@@ -106,7 +106,7 @@ impl Parts<'_> {
                 self.doubt(draft, name, &format!("the list {name} of the record was refused: {error}"));
                 Ok(None)
             }
-            Err(error) if error.kind == ErrorKind::Transient => {
+            Err(error) if matches!(error.kind, ErrorKind::Transient | ErrorKind::Credentials) => {
                 self.failures.failed(&error);
                 if self.failures.are_too_many() {
                     return Err(error);

@@ -141,7 +141,6 @@ impl ScimConnector<'_> {
                 first: 1,
                 size: "count".to_owned(),
                 page_size: self.stream.page_size.min(most),
-                used_size: None,
             },
             total: Some("totalResults".into()),
         };

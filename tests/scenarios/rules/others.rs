@@ -153,3 +153,20 @@ async fn the_shipped_sample_keeps_the_account_of_somebody_whose_address_was_blan
     assert_done(&world.run().await, 200);
     assert!(!account(&world, key).active());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_puts_back_right_after_it_was_sent_is_no_habit_of_the_target() {
+    let mut world = in_step(40).await;
+    let key = free(&world)[0];
+    let before = account(&world, key).fields["title"].clone();
+    world.personio.state().people.update_employment(key, |employment| employment.position = "Other".into());
+    world.run().await;
+    let id = account(&world, key).id;
+    world.travelperk.state().edit(id, |fields| {
+        fields.insert("title".into(), before);
+    });
+
+    let finished = world.run().await;
+
+    assert_eq!(account(&world, key).fields["title"], json!("Other"), "{:?}", finished.result);
+}

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use rollcall::records::store::SqliteStore;
-use rollcall::records::{Records, Scope};
+use rollcall::records::{Outcome, OutcomeQuery, Records, Scope};
 use rollcall::runner::{Finished, RunInput, Systems};
 use rollcall_api::contract::DefinitionSource;
 use rollcall_api::v1alpha1::{JobType, SyncSettingSpec};
@@ -129,12 +129,22 @@ impl Pair {
         self.input(type_, &self.last_run_id(), 1)
     }
 
+    /// Goes on where another world of the same store was after its first run.
+    pub fn go_on(&mut self) {
+        self.runs = 1;
+    }
+
     pub fn last_run_id(&self) -> String {
         format!("run-{}", self.runs)
     }
 
     pub async fn run(&mut self) -> Finished {
         go(&self.next(JobType::Sync)).await
+    }
+
+    pub async fn outcomes(&self) -> Vec<Outcome> {
+        let query = OutcomeQuery { limit: 1000, ..OutcomeQuery::default() };
+        self.records().outcomes(&self.last_run_id().into(), &query).await.expect("outcomes")
     }
 
     pub fn reset(&self) {

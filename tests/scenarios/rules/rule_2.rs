@@ -121,6 +121,22 @@ async fn a_list_that_ends_early_and_agrees_with_itself_is_not_believed_against_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn somebody_the_list_lacks_and_of_whom_the_source_does_not_answer_stays() {
+    let source = GenericOptions { declares_total: false, ..GenericOptions::ledger() };
+    let mut pair = Pair::with(source, GenericOptions::campus(), push()).await;
+    pair.populate(COUNT);
+    assert_eq!(pair.run().await.result.code, 201);
+    pair.reset();
+    pair.source.state().options.list_ends_after = Some(117);
+    pair.source.fail(Fault::status(500).on("GET", "/people/{id}"));
+
+    let finished = pair.run().await;
+
+    assert_eq!((finished.result.counts.disabled, pair.writes()), (0, 0), "{:?}", finished.result);
+    assert!(pair.outcomes().await.iter().any(|outcome| outcome.reason == "AbsenceUnproven"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn somebody_the_list_lacks_stays_while_the_source_has_the_person_by_key() {
     let mut world = in_step(40).await;
     // The last page is empty every time: both reads agree.

@@ -54,12 +54,9 @@ pub(super) fn list(check: &mut Check<'_>, place: &str, list: &ListSpec, variable
     }
     match &list.paging {
         Paging::NextLink { link } => check.path(&format!("{place}.paging.link"), link),
-        Paging::Offset { page_size, used_size, .. } => {
+        Paging::Offset { page_size, .. } => {
             if *page_size == 0 {
                 check.note(format!("{place}.paging.pageSize"), "must be at least 1", "correct the number");
-            }
-            if let Some(path) = used_size {
-                check.path(&format!("{place}.paging.usedSize"), path);
             }
         }
     }

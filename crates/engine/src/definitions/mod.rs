@@ -38,8 +38,40 @@ pub use vendor::{ConnectorKind, VendorDefinition};
 /// # Errors
 /// The place where the YAML cannot be read, or every rule that the definition breaks.
 pub fn parse(text: &str, origin: &str) -> Result<VendorDefinition, DefinitionError> {
+    refuse_oversized(text, origin)?;
     let definition: VendorDefinition =
         serde_yaml_ng::from_str(text).map_err(|error| DefinitionError::unreadable(origin, &error))?;
     let problems = check::problems(&definition);
     if problems.is_empty() { Ok(definition) } else { Err(DefinitionError { origin: origin.to_owned(), problems }) }
+}
+
+/// Largest definition that is read, in bytes; the largest one that is built in has a fortieth of it.
+const MAX_BYTES: usize = 512 * 1024;
+/// Deepest nesting of brackets. The parser takes time by the square of it.
+const MAX_DEPTH: usize = 64;
+
+/// Refuses a text before the parser sees it. Brackets inside quoted texts count too: no definition has so many.
+fn refuse_oversized(text: &str, origin: &str) -> Result<(), DefinitionError> {
+    let refuse = |path: &str, rule: String| DefinitionError {
+        origin: origin.to_owned(),
+        problems: vec![Problem { place: path.to_owned(), rule, remedy: "shorten it".to_owned() }],
+    };
+    if text.len() > MAX_BYTES {
+        return Err(refuse("the whole text", format!("has {} bytes; definitions may have {MAX_BYTES}", text.len())));
+    }
+    let mut depth = 0_usize;
+    for (line, content) in text.lines().enumerate() {
+        for letter in content.bytes() {
+            match letter {
+                b'[' | b'{' => depth += 1,
+                b']' | b'}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        let indented = content.len() - content.trim_start_matches([' ', '-']).len();
+        if depth.max(indented / 2) > MAX_DEPTH {
+            return Err(refuse(&format!("line {}", line + 1), format!("is nested more than {MAX_DEPTH} levels deep")));
+        }
+    }
+    Ok(())
 }

@@ -109,7 +109,8 @@ pub enum Paging {
         /// Where an answer has the link.
         link: JsonPath,
     },
-    /// By position of the first row. The list advances by the number of rows that came.
+    /// By position of the first row. The list advances by the number of rows that came, and ends where the declared
+    /// total is reached, or without one with an empty page: a short one may be one that a row was left out of.
     Offset {
         /// Parameter with the position.
         offset: String,
@@ -120,10 +121,6 @@ pub enum Paging {
         size: String,
         /// Size of a page that is asked for.
         page_size: u64,
-        /// Where an answer has the size that the server really uses; a page with fewer rows is the last one.
-        /// None: an empty page is.
-        #[serde(default)]
-        used_size: Option<JsonPath>,
     },
 }
 

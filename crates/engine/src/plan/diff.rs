@@ -188,13 +188,14 @@ impl Desired<'_, '_> {
                 Ok(Step::Set { side, value, seen }) => {
                     let Some(flow) = field.flow_to(side) else { continue };
                     let written = if side == Side::Target { &mut to_target } else { &mut to_source };
-                    let agreed = seen.as_ref().filter(|_| side == stream.follower()).and_then(|seen| {
-                        super::witness::sent_and_seen(&self.work.hasher, &field.to, &flow.schema, &value, seen)
-                    });
-                    if let Some((sent, seen)) = agreed {
+                    if side == stream.follower()
+                        && let Some(sent) = self.work.hasher.hash(&field.to, &flow.schema, &value)
+                    {
                         // Only what the target makes of a value twice is its own form of it.
                         let is_repeated = draft_agreed.get(&field.to).is_some_and(|agreed| agreed.sent == sent);
-                        draft_agreed.insert(field.to.clone(), Agreed { sent, seen: is_repeated.then_some(seen) });
+                        let seen = seen.as_ref().filter(|_| is_repeated);
+                        let seen = seen.and_then(|seen| self.work.hasher.hash(&field.to, &flow.schema, seen));
+                        draft_agreed.insert(field.to.clone(), Agreed { sent, seen });
                     }
                     self.put(side, flow, value, seen.as_ref(), written, &mut notes);
                 }

@@ -111,8 +111,8 @@ impl Desired<'_, '_> {
     fn is_agreed(&self, flow: &Flow, value: &Value, current: &Value, memory: Option<(&Link, &FieldName)>) -> bool {
         let Some((link, field)) = memory else { return false };
         let Some(agreed) = link.agreed.get(field) else { return false };
-        super::witness::sent_and_seen(&self.work.hasher, field, &flow.schema, value, current)
-            == agreed.seen.map(|seen| (agreed.sent, seen))
+        let hash = |value: &Value| self.work.hasher.hash(field, &flow.schema, value);
+        hash(value) == Some(agreed.sent) && agreed.seen.is_some() && hash(current) == agreed.seen
     }
 
     /// A field that flows to whichever side has none.

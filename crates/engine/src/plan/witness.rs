@@ -137,14 +137,3 @@ pub(super) const fn are_many(doubtful: usize, linked: usize) -> bool {
 pub(super) fn hasher(input: &PlanInput<'_>) -> Hasher {
     Hasher::new(input.key)
 }
-
-/// A value that differs only in what the target makes of it is compared by these hashes.
-pub(super) fn sent_and_seen(
-    hasher: &Hasher,
-    field: &FieldName,
-    schema: &FieldSchema,
-    sent: &Value,
-    seen: &Value,
-) -> Option<(u64, u64)> {
-    Some((hasher.hash(field, schema, sent)?, hasher.hash(field, schema, seen)?))
-}
