@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use rollcall_api::reasons;
 use rollcall_api::v1alpha1::{Action, Counts};
-use rollcall_engine::model::{Claim, Claimed, Disposition, Entry, Fields, Link, Memory, Plan, Provenance, Witness};
+use rollcall_engine::model::{Claim, Claimed, Disposition, Entry, Fields, Link, Plan};
 use rollcall_engine::names::{RowId, RunId, Side, SourceKey, StreamName, TargetId};
-use rollcall_engine::plan::{StreamInput, end};
 
 use super::failure::RunFailure;
 use super::input::RunInput;
+use super::links::Links;
 use crate::records::{Batch, Outcome, OutcomeResult, Refused, Settled, pair};
 
 /// How many outcomes are stored in one transaction.
@@ -50,97 +50,6 @@ pub(super) struct Ledger {
     earlier: HashMap<(StreamName, String), Outcome>,
     links: Links,
     batch: Batch,
-}
-
-/// Links as of now.
-#[derive(Default)]
-pub(super) struct Links {
-    by_source: HashMap<(StreamName, SourceKey), Link>,
-    by_target: HashMap<(StreamName, TargetId), SourceKey>,
-}
-
-impl Links {
-    /// The links that the streams were read with.
-    pub(super) fn of(streams: &BTreeMap<StreamName, StreamInput>) -> Self {
-        let mut links = Self::default();
-        for link in streams.values().flat_map(|stream| &stream.links) {
-            links.put(link.clone());
-        }
-        links
-    }
-
-    /// The links of one stream.
-    pub(super) fn of_stream(links: Vec<Link>) -> Self {
-        let mut table = Self::default();
-        for link in links {
-            table.put(link);
-        }
-        table
-    }
-
-    /// The link between two ends: the known one, or a new one of this provenance.
-    pub(super) fn link_or_new(
-        &self,
-        stream: &StreamName,
-        key: &SourceKey,
-        target_id: &TargetId,
-        provenance: Provenance,
-        now: Timestamp,
-    ) -> Link {
-        let known = self.of_source(stream, key).filter(|link| link.target_id == *target_id);
-        known.cloned().unwrap_or_else(|| Link {
-            stream: stream.clone(),
-            source_key: key.clone(),
-            target_id: target_id.clone(),
-            provenance,
-            created_at: now,
-            disabled_at: None,
-            witness: Witness::new(),
-            agreed: BTreeMap::new(),
-            undone: None,
-        })
-    }
-
-    fn put(&mut self, link: Link) {
-        let by_target = (link.stream.clone(), link.target_id.clone());
-        if let Some(before) = self.by_target.insert(by_target, link.source_key.clone())
-            && before != link.source_key
-        {
-            self.by_source.remove(&(link.stream.clone(), before));
-        }
-        self.by_source.insert((link.stream.clone(), link.source_key.clone()), link);
-    }
-
-    fn remove(&mut self, stream: &StreamName, key: &SourceKey) {
-        if let Some(link) = self.by_source.remove(&(stream.clone(), key.clone())) {
-            self.by_target.remove(&(stream.clone(), link.target_id));
-        }
-    }
-
-    /// The link of a record of the source.
-    pub(super) fn of_source(&self, stream: &StreamName, key: &SourceKey) -> Option<&Link> {
-        self.by_source.get(&(stream.clone(), key.clone()))
-    }
-
-    /// The row on a side of the record that the other side knows by an identifier.
-    pub(super) fn find(&self, stream: &StreamName, on: Side, other_end: &RowId) -> Option<RowId> {
-        match on {
-            Side::Target => self.by_source.get(&(stream.clone(), other_end.into())).map(|link| end(link, Side::Target)),
-            Side::Source => self.by_target.get(&(stream.clone(), other_end.into())).map(RowId::from),
-        }
-    }
-
-    /// How the pair of an outcome is known now: a record that had no row in the source then may have one by now.
-    fn pair_of(&self, outcome: &Outcome) -> String {
-        let by_target = |id: &TargetId| self.by_target.get(&(outcome.stream.clone(), id.clone()));
-        let key = outcome.source_key.as_ref().or_else(|| outcome.target_id.as_ref().and_then(by_target));
-        pair(key, outcome.target_id.as_ref())
-    }
-
-    /// Whether a row of the target is linked to another record of the source.
-    pub(super) fn is_anothers(&self, stream: &StreamName, id: &TargetId, key: Option<&SourceKey>) -> bool {
-        self.by_target.get(&(stream.clone(), id.clone())).is_some_and(|owner| Some(owner) != key)
-    }
 }
 
 impl Ledger {
@@ -313,14 +222,6 @@ impl Ledger {
         self.links.put(link.clone());
         self.batch.claims.extend(claims);
         self.batch.links.push(link);
-    }
-
-    /// Gives a link what it is to remember.
-    pub(super) fn remember(link: &mut Link, memory: Option<&Memory>) {
-        if let Some(memory) = memory {
-            link.witness = memory.witness.clone();
-            link.agreed = memory.agreed.clone();
-        }
     }
 
     /// Drops the link of a record that was deleted, or that is gone from both sides.

@@ -13,6 +13,7 @@ mod finish;
 mod input;
 mod journal;
 mod ledger;
+mod links;
 mod lock;
 pub mod pod;
 mod progress;

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::failure::RunFailure;
 use super::input::RunInput;
-use super::ledger::{Links, code, result_of, row_claim};
+use super::ledger::{code, result_of, row_claim};
+use super::links::Links;
 use crate::connectors::{Found, Known};
 use crate::records::{Batch, Outcome, Settled, pair};
 

@@ -72,11 +72,6 @@ pub(super) fn link(
     }
     let known = ledger.links().of_source(stream, key).filter(|link| link.target_id == *id).cloned();
     let mut link = ledger.links().link_or_new(stream, key, id, ends.provenance, input.now);
-    match operation {
-        Some(Operation::Disable) => link.disabled_at = Some(input.now),
-        Some(Operation::Enable) => link.disabled_at = None,
-        _ => {}
-    }
     if is_undo {
         link.undone = Some(input.run_id.clone());
         // What the target has now is what it is to have, not its form of something that was sent.
@@ -84,7 +79,14 @@ pub(super) fn link(
     } else if entry.approved {
         link.undone = None;
     }
-    Ledger::remember(&mut link, entry.memory.as_ref());
+    if let Some(memory) = &entry.memory {
+        memory.store(&mut link);
+    }
+    match operation {
+        Some(Operation::Disable) => link.disabled_at = Some(input.now),
+        Some(Operation::Enable) => link.disabled_at = None,
+        _ => {}
+    }
     if known.as_ref() == Some(&link) {
         return;
     }

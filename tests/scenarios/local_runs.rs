@@ -134,6 +134,24 @@ async fn errors_name_the_file_the_field_and_the_remedy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_manifests_switch_off_does_not_run_here_either() {
+    let place = Place::new(people(5)).await;
+    place.edit("setting.yaml", "publish: Automatic", "publish: Automatic\n  state: \"Off\"");
+    let output = place.rollcall(&["run", "-f", "."]).await;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("SyncSetting/travel: spec.state is Off"), "{text}");
+    assert_eq!(place.json(&["plan", "-f", ".", "-o", "json"]).await.0, 0, "looking is allowed");
+
+    place.edit("providers.yaml", "  vendor: travelperk", "  vendor: travelperk\n  suspend: true");
+    let output = place.rollcall(&["plan", "-f", "."]).await;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("spec.suspend is true"), "{text}");
+    assert_eq!(place.travelperk.writes().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mapping_that_does_not_fit_is_found_before_anything_is_read() {
     let place = Place::new(people(5)).await;
     place.edit("setting.yaml", "from: employment.position", "from: employment.positoin");

@@ -10,7 +10,7 @@ use crate::connectors::{System, factory};
 use crate::records::Scope;
 use crate::runner::{RunFailure, Systems, connect};
 use rollcall_api::contract::{DefinitionSource, ProviderRequest};
-use rollcall_api::v1alpha1::{IntegrationProvider, SyncSetting};
+use rollcall_api::v1alpha1::{DesiredState, IntegrationProvider, JobType, SyncSetting};
 use rollcall_engine::compile::CompiledSetting;
 use rollcall_engine::definitions::VendorDefinition;
 
@@ -29,6 +29,7 @@ struct Provider {
     request: ProviderRequest,
     credentials: connect::Credentials,
     ca_bundle: Option<Vec<u8>>,
+    is_suspended: bool,
 }
 
 /// The setting, checked against the definitions of its systems.
@@ -70,6 +71,24 @@ impl Declared {
         scope(self.setting.metadata.namespace.as_deref(), self.name())
     }
 
+    /// Whether the manifests let a run of this type start, as the operator would: what is switched off stays so here.
+    pub(super) fn permit(&self, type_: JobType) -> Result<(), String> {
+        if self.setting.spec.state == DesiredState::Off && type_.writes() {
+            return Err(format!(
+                "SyncSetting/{}: spec.state is Off: only plan and runs of type Show start; set it to \"On\"",
+                self.name()
+            ));
+        }
+        let suspended = [&self.source, &self.target].into_iter().find(|provider| provider.is_suspended);
+        match suspended {
+            Some(provider) => Err(format!(
+                "IntegrationProvider/{}: spec.suspend is true: nothing is sent to it; set it to false",
+                provider.request.name
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// Checks the setting against the definitions; nothing is sent.
     pub(super) fn check(&self) -> Result<Checked, RunFailure> {
         let source = connect::definition(&self.source.request.definition)?;
@@ -93,6 +112,7 @@ impl Provider {
             request: request(manifests, provider)?,
             credentials: manifests.credentials(provider)?,
             ca_bundle: manifests.ca_bundle(provider)?,
+            is_suspended: provider.spec.suspend,
         })
     }
 

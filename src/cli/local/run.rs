@@ -189,6 +189,7 @@ async fn prepare(arguments: &RunArguments) -> Result<Prepared, String> {
     let manifests = Manifests::load(&arguments.common.files).map_err(|error| error.to_string())?;
     let declared = Declared::load(&manifests, arguments.common.setting.as_deref())?;
     let spec = arguments.job_spec(declared.name())?;
+    declared.permit(spec.type_)?;
     let mut document = json!({
         "metadata": { "name": "local" }, "spec": serde_json::to_value(&spec).unwrap_or_default()
     });

@@ -31,8 +31,12 @@ async fn a_run_survives_the_leading_operator_being_killed() {
     with_tenant("kill-operator", Setup::default(), async |tenant| {
         let leader = async || {
             let leases = Api::<Lease>::namespaced(tenant.client.clone(), &tenant.namespace);
-            let lease = leases.get(&format!("{RELEASE}-rollcall-operator")).await.unwrap();
-            lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default()
+            // The first leader waits a lease's length in case another holds one that it has not seen.
+            eventually(60, "a leading operator", async || {
+                let lease = leases.get_opt(&format!("{RELEASE}-rollcall-operator")).await.unwrap()?;
+                lease.spec.and_then(|spec| spec.holder_identity).filter(|holder| !holder.is_empty())
+            })
+            .await
         };
         let before = leader().await;
         let job = run_with_accident(tenant, async || {

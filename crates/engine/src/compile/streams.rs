@@ -70,6 +70,8 @@ pub(super) fn check(
 ) -> CompiledStream {
     let sides = Sides { stream, path: format!("spec.streams[{}]", stream.name), source, target };
     let mut used = Used::default();
+    // First: where nothing can be written, nothing else about the stream matters.
+    writable(&sides, problems);
     let scope = stream.scope.as_ref().and_then(|text| scope(&sides, text, &mut used, problems));
     let leaver = leaver(&sides, &mut used, problems);
     let pick =
@@ -78,7 +80,6 @@ pub(super) fn check(
     let mut wanted = Used::default();
     let compiled = mappings(&sides, setting, &mut used, &mut wanted, problems);
     wanted.of(sides.lead()).extend(pick.iter().map(|rule| rule.latest.to_string()));
-    writable(&sides, problems);
     required(&sides, problems);
     parents(&sides, setting, problems);
     let match_rules = matching::Checker { stream, target, fields: &compiled, problems }.check();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rollcall_api::v1alpha1::{Action, Counts, Held};
 use serde::{Deserialize, Serialize};
 
-use super::{Agreed, Fields, Witness, is_empty};
+use super::{Agreed, Fields, Link, Witness, is_empty};
 use crate::names::{FieldName, RowId, Side, SourceKey, StreamName, TargetId};
 
 /// What a run would do, in a fixed order.
@@ -85,6 +85,19 @@ pub struct Memory {
     pub witness: Witness,
     /// Values that the target keeps in another form than they were sent in.
     pub agreed: BTreeMap<FieldName, Agreed>,
+    /// Somebody else enabled what Rollcall had disabled: if it is suspended again, that is not Rollcall's to undo.
+    pub enabled_elsewhere: bool,
+}
+
+impl Memory {
+    /// Gives a link what it is to remember.
+    pub fn store(&self, link: &mut Link) {
+        link.witness.clone_from(&self.witness);
+        link.agreed.clone_from(&self.agreed);
+        if self.enabled_elsewhere {
+            link.disabled_at = None;
+        }
+    }
 }
 
 /// What is to happen to a pair.

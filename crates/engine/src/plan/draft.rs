@@ -218,8 +218,12 @@ impl Draft {
                 witness.entry(field.clone()).or_insert(*hash);
             }
         }
-        let memory = Memory { witness, agreed: std::mem::take(&mut self.agreed) };
-        let is_known = link.is_some_and(|link| link.witness == memory.witness && link.agreed == memory.agreed);
+        let is_open = row_at(work, record, work.stream.follower()).is_some_and(|row| row.fault.is_none() && row.active);
+        let enabled_elsewhere = is_open && link.is_some_and(|link| link.disabled_at.is_some());
+        let memory = Memory { witness, agreed: std::mem::take(&mut self.agreed), enabled_elsewhere };
+        let is_known = link.is_some_and(|link| {
+            link.witness == memory.witness && link.agreed == memory.agreed && !memory.enabled_elsewhere
+        });
         self.entry.memory = (!is_known || self.entry.links).then_some(memory);
         self
     }

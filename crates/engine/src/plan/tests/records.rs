@@ -54,6 +54,16 @@ fn a_leaver_by_status_is_disabled_once_and_never_created() {
 }
 
 #[test]
+fn a_suspension_after_somebody_enabled_what_rollcall_had_disabled_stands() {
+    let world = disabled(World::new().in_step("a"), "a", Some(DAY_29_BEFORE));
+    assert_eq!(world.verdict("a"), ("enable", "Returned"));
+    let enabled = world.with(|world| target_row(world, "a").active = true);
+    assert_eq!(enabled.verdict("a"), ("unchanged", "Unchanged"));
+    let suspended = enabled.remembered().with(|world| target_row(world, "a").active = false);
+    assert_eq!(suspended.verdict("a"), ("unchanged", "SuspendedInTarget"));
+}
+
+#[test]
 fn an_unlinked_leaver_is_found_by_the_match_rules() {
     let world = World::new().person("a", json!({"status": "LEFT"})).existing("a");
     assert_eq!(world.verdict("a"), ("disable", "LeaverStatus"));

@@ -243,8 +243,7 @@ impl World {
             let links = self.people.links.iter_mut();
             let same = |link: &&mut Link| Some(&link.source_key) == entry.source_key.as_ref();
             if let (Some(link), Some(memory)) = (links.into_iter().find(same), &entry.memory) {
-                link.witness = memory.witness.clone();
-                link.agreed = memory.agreed.clone();
+                memory.store(link);
             }
         }
         self

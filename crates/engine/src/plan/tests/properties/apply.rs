@@ -104,14 +104,13 @@ fn relink(world: &mut World, entry: &Entry, key: &SourceKey, id: &TargetId) {
     links.retain(|link| Some(&link.source_key) != entry.replaces.as_ref());
     let known = links.iter().find(|link| link.source_key == *key && link.target_id == *id).cloned();
     let mut new = known.unwrap_or_else(|| Link { disabled_at, ..link("people", key, id) });
+    if let Some(memory) = &entry.memory {
+        memory.store(&mut new);
+    }
     match entry.lines().iter().map(|line| line.operation).max() {
         Some(Operation::Disable) => new.disabled_at = Some(world.now),
         Some(Operation::Enable) => new.disabled_at = None,
         _ => {}
-    }
-    if let Some(memory) = &entry.memory {
-        new.witness = memory.witness.clone();
-        new.agreed = memory.agreed.clone();
     }
     // A link is unique on both ends, and the row of the one that it takes the place of is gone.
     links.retain(|link| link.source_key != *key && link.target_id != *id);
