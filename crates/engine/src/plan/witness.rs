@@ -8,7 +8,7 @@ use super::mapping::Mapped;
 use super::{PlanInput, classify};
 use crate::compile::{CompiledField, CompiledStream};
 use crate::definitions::schema::FieldSchema;
-use crate::model::{Row, Witness};
+use crate::model::{Link, Row, Witness};
 use crate::names::FieldName;
 use crate::value::comparable;
 
@@ -19,6 +19,9 @@ const MANY_PERCENT: usize = 10;
 
 pub(super) const SOMEBODY_ELSE: &str =
     "the linked rows have nothing in common any more: another person, or another tenant";
+
+pub(super) const PASSED_ON: &str = "the row that a match rule found is linked to a record that is gone and that has \
+     little in common with this one: somebody else, who was given the same address";
 
 /// Makes keyed hashes of values.
 #[derive(Clone)]
@@ -93,6 +96,16 @@ pub(super) fn source_resemblance(hasher: &Hasher, remembered: &Witness, present:
         [_] => Resemblance::Doubtful,
         _ => Resemblance::Stranger,
     }
+}
+
+/// Whether a record that a match rule leads to the row of a link is somebody else all the same: of all that is remembered,
+/// no more than one value agrees, and several differ.
+pub(super) fn is_another(hasher: &Hasher, link: &Link, present: &Witness, key: &str) -> bool {
+    let remembered = beside_the_key(hasher, &link.witness, &link.source_key);
+    let present = beside_the_key(hasher, present, key);
+    let both = remembered.iter().filter_map(|(field, before)| present.get(field).map(|now| now == before));
+    let (agree, differ): (Vec<bool>, Vec<bool>) = both.partition(|same| *same);
+    agree.len() <= 1 && differ.len() >= 2
 }
 
 /// Compares the linked row of the target with what is remembered, and with what the source says now: a change that was

@@ -126,6 +126,12 @@ impl<'a> Work<'a> {
         } else {
             witness::of(&self.hasher, self.stream, &record.mapped)
         };
+        if let Identity::Moved(link, _) = &record.identity
+            && witness::is_another(&self.hasher, link, &record.witness, &source.id)
+        {
+            // A row that was passed on, such as a recycled e-mail address, keeps no leaver's access open.
+            record.identity = Identity::Taken(witness::PASSED_ON.to_owned());
+        }
         let Identity::Linked(link, _) = &record.identity else { return };
         let of_source = witness::source_resemblance(&self.hasher, &link.witness, &record.witness, &source.id);
         let of_target = target.map_or(Resemblance::Same, |row| {

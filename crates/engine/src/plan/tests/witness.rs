@@ -269,6 +269,20 @@ fn a_leaver_is_disabled_although_a_joiner_took_the_email_over() {
 }
 
 #[test]
+fn an_absent_person_is_disabled_although_somebody_else_was_given_the_email() {
+    let dated = World::new().with(|world| {
+        let fields = world.people.spec["fields"].as_array_mut().unwrap();
+        fields.push(json!({"to": "born", "from": "born"}));
+    });
+    let world = dated.staff(30).now_has("p000", "born", json!("1980-01-01"));
+    let world = world.target_has("p000", "born", json!("1980-01-01")).remembered();
+    let heir = json!({"email": "p000@example.org", "name": "Erin", "born": "1999-09-09"});
+    let world = world.with(|world| world.people.source.retain(|row| row.id.as_str() != "p000")).person("heir", heir);
+    assert_eq!((world.verdict("p000"), world.held("p000")), (("disable", "LeaverAbsent"), None));
+    assert_eq!(world.verdict("heir"), ("conflict", "ClaimedByAnother"));
+}
+
+#[test]
 fn an_approved_relink_outweighs_an_approved_removal_of_the_former_record() {
     let world = known(30)
         .with(|world| world.in_force = InForce::Nothing)
