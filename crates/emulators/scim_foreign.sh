@@ -57,7 +57,7 @@ wait_for() {
 }
 
 # The schemas that the server serves: its own, and the vendor's extension.
-"$venv/bin/python" - "$repository/crates/emulators/travelperk/schemas.json" "$work" <<'PYTHON'
+"$venv/bin/python" - "$repository/crates/emulators/src/travelperk/schemas.json" "$work" <<'PYTHON'
 import json
 import sys
 from importlib.resources import files
@@ -160,7 +160,7 @@ for pattern, text in [
     (r"      dependsOn: .*\n", ""),
     (r"pageSize: \d+", "pageSize: 15"),
     (r"phone: \{.*", "office: {description: Place of work.}"),
-    (r"\Z", "      office: {path: 'addresses[type eq \"work\"].locality'}\n"),
+    (r"\Z", "        office: {path: 'addresses[type eq \"work\"].locality'}\n"),
 ]:
     people, count = re.subn(pattern, text, people)
     assert count == 1, pattern
@@ -178,10 +178,10 @@ rateLimits:
   classes: [{{class: default, requests: 500, periodSeconds: 1}}]
 errors:
   - {{status: [401, 403], class: Credentials, remedy: put a valid token into the Secret}}
-capabilities: [Write, Deactivate, Delete]
+capabilities: [Read, Write, Deactivate, Delete]
 leavers: active false.
 probe: [{{endpoint: scim, path: /Users, query: {{count: "1"}}}}]
-target:
+streams:
 {people}"""
 FIELDS = {
     "externalId": "from: id",
