@@ -155,3 +155,18 @@ fn a_definition_survives_being_written_and_read_again() {
         assert_eq!(&parse(&text, "again").unwrap(), definition);
     }
 }
+
+#[test]
+fn a_text_that_would_occupy_the_parser_is_refused_before_it_is_parsed() {
+    let block: String = (0..2_000).map(|depth| format!("{}a:\n", "  ".repeat(depth))).collect();
+    let cases = [
+        ("a".repeat(600 * 1024), "the whole text", "definitions may have 524288"),
+        (format!("name: {}", "[".repeat(100_000)), "line 1", "nested more than 64 levels"),
+        (format!("name: x\ntitle: {}", "{a: ".repeat(100_000)), "line 2", "nested more than 64 levels"),
+        (block[..400_000].to_owned(), "line 66", "nested more than 64 levels"),
+    ];
+    for (text, place, rule) in cases {
+        let error = parse(&text, "hostile.yaml").unwrap_err();
+        assert!(error.problems[0].place == place && error.problems[0].rule.contains(rule), "{error}");
+    }
+}
