@@ -253,17 +253,18 @@ async fn a_part_that_is_refused_or_has_no_name_concerns_its_own_row() {
     let office = |id: &str| employment(&json!({"office": {"id": id}}));
     server
         .with_token()
-        .on(PERSONS, [page(&["1", "2", "3", "4", "5"].map(person), None)])
+        .on(PERSONS, [page(&["1", "2", "3", "4", "5", "6"].map(person), None)])
         .on(&employments("1"), [office("7")])
         .on(&employments("2"), [Reply::Json(404, json!({}))])
+        .on(&employments("6"), [Reply::Json(403, json!({}))])
         .on(&employments("3"), [office("unknown")])
         .on(&employments("4"), [employment(&json!({}))])
         .on(&employments("5"), [Reply::Json(503, json!({}))])
         .on("GET /v2/workplaces", [page(&[json!({"id": "7", "name": "Leeds"}), json!({"name": "nowhere"})], None)]);
     let read = read_people(&server, &["email", "employment.office"]).await;
-    assert_eq!((read.rows.len(), read.proof), (5, ReadProof::TwoAgreeingReads));
+    assert_eq!((read.rows.len(), read.proof), (6, ReadProof::TwoAgreeingReads));
     let unknown: Vec<bool> = read.rows.iter().map(|row| row.is_unknown("employment.office")).collect();
-    assert_eq!(unknown, [false, true, true, false, true]);
+    assert_eq!(unknown, [false, true, true, false, true, true]);
     assert_eq!(read.rows[0].values().get("employment.office"), Some(&json!("Leeds")));
     assert!(read.rows.iter().all(|row| row.values().contains("email")));
 }
