@@ -30,6 +30,16 @@ async fn by_position() -> Pair {
     pair
 }
 
+/// Everybody in step, and a source that does not say how many people it has.
+async fn in_step_without_totals() -> Pair {
+    let source = GenericOptions { declares_total: false, ..GenericOptions::ledger() };
+    let mut pair = Pair::with(source, GenericOptions::campus(), push()).await;
+    pair.populate(COUNT);
+    assert_eq!(pair.run().await.result.code, 201);
+    pair.reset();
+    pair
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_of_the_source_that_moved_once_removes_only_who_is_gone() {
     let mut pair = by_position().await;
@@ -86,11 +96,7 @@ async fn a_list_of_the_target_that_moves_leads_to_no_twin() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_without_a_total_that_repeats_somebody_proves_nothing() {
-    let source = GenericOptions { declares_total: false, ..GenericOptions::ledger() };
-    let mut pair = Pair::with(source, GenericOptions::campus(), push()).await;
-    pair.populate(COUNT);
-    assert_eq!(pair.run().await.result.code, 201);
-    pair.reset();
+    let mut pair = in_step_without_totals().await;
     {
         let mut state = pair.source.state();
         state.options.delivered_twice = vec![(Stream::People, 60)];
@@ -106,11 +112,7 @@ async fn a_list_without_a_total_that_repeats_somebody_proves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_ends_early_and_agrees_with_itself_is_not_believed_against_the_source_s_own_word() {
-    let source = GenericOptions { declares_total: false, ..GenericOptions::ledger() };
-    let mut pair = Pair::with(source, GenericOptions::campus(), push()).await;
-    pair.populate(COUNT);
-    assert_eq!(pair.run().await.result.code, 201);
-    pair.reset();
+    let mut pair = in_step_without_totals().await;
     // Two agreeing reads prove a list of 117; asked one by one the source still has the other three.
     pair.source.state().options.list_ends_after = Some(117);
 
@@ -122,11 +124,7 @@ async fn a_list_that_ends_early_and_agrees_with_itself_is_not_believed_against_t
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_the_list_lacks_and_of_whom_the_source_does_not_answer_stays() {
-    let source = GenericOptions { declares_total: false, ..GenericOptions::ledger() };
-    let mut pair = Pair::with(source, GenericOptions::campus(), push()).await;
-    pair.populate(COUNT);
-    assert_eq!(pair.run().await.result.code, 201);
-    pair.reset();
+    let mut pair = in_step_without_totals().await;
     pair.source.state().options.list_ends_after = Some(117);
     pair.source.fail(Fault::status(500).on("GET", "/people/{id}"));
 
