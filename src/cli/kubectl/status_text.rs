@@ -6,6 +6,7 @@ use kube::ResourceExt;
 
 use super::super::output;
 use super::super::shown::ending::progress;
+use super::super::shown::outcomes::{FIGURES, figures};
 use super::super::shown::time::{second, with_distance};
 use super::super::shown::{held_in_words, push, waiting};
 use super::next_steps::command;
@@ -167,7 +168,6 @@ fn counts(counts: &Counts) -> String {
 /// Finished runs as the status keeps them.
 pub(super) fn history(runs: &[RunSummary]) -> String {
     let row = |run: &RunSummary| {
-        let figures = &run.counts;
         let mut row = vec![
             run.name.clone(),
             run.phase.to_string(),
@@ -175,33 +175,11 @@ pub(super) fn history(runs: &[RunSummary]) -> String {
             run.reason.clone(),
             run.completion_time.as_ref().map_or_else(String::new, |time| second(time.0)),
         ];
-        let counts = [
-            figures.created,
-            figures.updated,
-            figures.disabled,
-            figures.deleted,
-            figures.held,
-            figures.conflicts,
-            figures.failed,
-        ];
-        row.extend(counts.iter().map(ToString::to_string));
+        row.extend(figures(&run.counts));
         row
     };
-    let header = [
-        "RUN",
-        "PHASE",
-        "CODE",
-        "REASON",
-        "ENDED",
-        "CREATED",
-        "UPDATED",
-        "DISABLED",
-        "DELETED",
-        "HELD",
-        "CONFLICTS",
-        "FAILED",
-    ];
-    output::table(&header, runs.iter().map(row).collect())
+    let before = ["RUN", "PHASE", "CODE", "REASON", "ENDED"];
+    output::table(&[&before[..], &FIGURES].concat(), runs.iter().map(row).collect())
 }
 
 #[cfg(test)]

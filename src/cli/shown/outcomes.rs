@@ -6,7 +6,7 @@ use super::super::export::{class, printable, remedy};
 use super::super::output;
 use super::time::second;
 use crate::records::{Outcome, RunRecord};
-use rollcall_api::v1alpha1::Action;
+use rollcall_api::v1alpha1::{Action, Counts};
 
 /// What happened, or would happen, to records, with the values: `title: "Clerk" -> "Manager"`.
 pub(in crate::cli) fn records(outcomes: &[&Outcome]) -> String {
@@ -97,10 +97,19 @@ fn result(outcome: &Outcome) -> String {
     }
 }
 
+/// Columns for what became of the records of a run.
+pub(in crate::cli) const FIGURES: [&str; 7] =
+    ["CREATED", "UPDATED", "DISABLED", "DELETED", "HELD", "CONFLICTS", "FAILED"];
+
+/// The cells of [`FIGURES`].
+pub(in crate::cli) fn figures(counts: &Counts) -> [String; 7] {
+    let Counts { created, updated, disabled, deleted, held, conflicts, failed, .. } = counts;
+    [created, updated, disabled, deleted, held, conflicts, failed].map(ToString::to_string)
+}
+
 /// Runs of a setting, newest first.
 pub(in crate::cli) fn runs(runs: &[RunRecord]) -> String {
     let row = |run: &RunRecord| {
-        let counts = run.counts;
         let mut row = vec![
             run.job.clone(),
             run.type_.to_string(),
@@ -109,36 +118,12 @@ pub(in crate::cli) fn runs(runs: &[RunRecord]) -> String {
             run.code.map_or_else(String::new, |code| code.to_string()),
             run.reason.clone().unwrap_or_default(),
         ];
-        let figures = [
-            counts.considered,
-            counts.created,
-            counts.updated,
-            counts.disabled,
-            counts.deleted,
-            counts.held,
-            counts.conflicts,
-            counts.failed,
-        ];
-        row.extend(figures.iter().map(ToString::to_string));
+        row.push(run.counts.considered.to_string());
+        row.extend(figures(&run.counts));
         row
     };
-    let header = [
-        "RUN",
-        "TYPE",
-        "STARTED",
-        "ENDED",
-        "CODE",
-        "REASON",
-        "CONSIDERED",
-        "CREATED",
-        "UPDATED",
-        "DISABLED",
-        "DELETED",
-        "HELD",
-        "CONFLICTS",
-        "FAILED",
-    ];
-    output::table(&header, runs.iter().map(row).collect())
+    let before = ["RUN", "TYPE", "STARTED", "ENDED", "CODE", "REASON", "CONSIDERED"];
+    output::table(&[&before[..], &FIGURES].concat(), runs.iter().map(row).collect())
 }
 
 #[cfg(test)]
